@@ -1,0 +1,65 @@
+"""Audit events: what happened, by whom, when. Written in the transaction of the change, never changed after."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+
+class Event(StrEnum):
+    """Every event type: ``noun.past_verb``."""
+
+    RUN_SUBMITTED = "run.submitted"
+    RUN_RESUBMITTED = "run.resubmitted"
+    RUN_RETRIED = "run.retried"
+    RUN_CANCELLED = "run.cancelled"
+    RUN_COMMENTED = "run.commented"
+    RUN_CHANGES_REQUESTED = "run.changes_requested"
+    RUN_SUCCEEDED = "run.succeeded"
+    RUN_FAILED = "run.failed"
+    RUN_REJECTED = "run.rejected"
+    RUN_ERRORED = "run.errored"
+    RUN_EXPIRED = "run.expired"
+    RUN_SUPERSEDED = "run.superseded"
+    ATTEMPT_STARTED = "attempt.started"
+    STEP_STARTED = "step.started"
+    STEP_SUCCEEDED = "step.succeeded"
+    STEP_FAILED = "step.failed"
+    STEP_ERRORED = "step.errored"
+    STEP_HANDED_BACK = "step.handed_back"
+    STEP_SKIPPED = "step.skipped"
+    STEP_REJECTED = "step.rejected"
+    STEP_QUEUED = "step.queued"
+    STEP_RESET = "step.reset"
+    GATE_OPENED = "gate.opened"
+    GATE_DECIDED = "gate.decided"
+    GATE_CLOSED = "gate.closed"
+    GATE_WITHDRAWN = "gate.withdrawn"
+    GATE_VOIDED = "gate.voided"
+    GATE_CANCELLED = "gate.cancelled"
+    VERSION_RECORDED = "version.recorded"
+    DEPLOYMENT_STARTED = "deployment.started"
+    DEPLOYMENT_SUCCEEDED = "deployment.succeeded"
+    DEPLOYMENT_FAILED = "deployment.failed"
+    DEPLOYMENT_REFUSED = "deployment.refused"
+    DEPLOYMENT_ROLLED_BACK = "deployment.rolled_back"
+    PEOPLE_APPLIED = "people.applied"
+    ENVIRONMENTS_APPLIED = "environments.applied"
+    SNAPSHOT_UPLOADED = "snapshot.uploaded"
+    BLOBS_COLLECTED = "blobs.collected"
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEvent:
+    """One entry: `actor` did `type`; about which run, gate or model; details as plain JSON."""
+
+    type: Event
+    actor: str
+    at: datetime
+    run_id: str | None = None
+    model: str | None = None
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    index: int | None = None

@@ -1,0 +1,90 @@
+"""Environments: where models are deployed, what the administrator demands there, and what is deployed.
+
+An environment's rules hold whatever a pipeline says; everything deployed is keyed by (environment, model).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Literal
+
+from signoff.domain.pipeline import RuleSpec
+
+
+@dataclass(frozen=True, slots=True)
+class DeployerSpec:
+    """How an environment serves: move an alias, or run the model server (which moves its alias too)."""
+
+    type: Literal["alias", "server"] = "alias"
+    alias: str = "champion"
+    health_timeout: timedelta = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Requirements:
+    """What an environment demands of the evidence. `came_from`: the same bytes were deployed there first."""
+
+    measured: bool = False
+    checks_passed: bool = False
+    came_from: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """A place that models are deployed to, with its protection rules."""
+
+    name: str
+    deployer: DeployerSpec = field(default_factory=DeployerSpec)
+    rules: tuple[RuleSpec, ...] = ()
+    require: Requirements = field(default_factory=Requirements)
+    max_age: timedelta | None = None
+    accept_claimed: bool = False
+    promote_to: str | None = None
+
+    @property
+    def is_protected(self) -> bool:
+        """Whether a deployment here needs people or measured evidence."""
+        return bool(self.rules) or self.require != Requirements()
+
+
+LOCAL = Environment("local", DeployerSpec(type="server", alias="champion"), accept_claimed=True)
+"""Always exists; an administrator may redefine it."""
+
+
+class DeploymentStatus(StrEnum):
+    """Where one deployment stands. One per (environment, model) is `live`."""
+
+    DEPLOYING = "deploying"
+    LIVE = "live"
+    REPLACED = "replaced"
+    FAILED = "failed"
+    ROLLED_BACK = "rolled_back"
+
+
+class DeploymentKind(StrEnum):
+    """Why a version was deployed."""
+
+    RUN = "run"
+    ROLLBACK = "rollback"
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """One version put into one environment, by whom and when. `address` is where it answers, when it serves."""
+
+    id: str
+    environment: str
+    model: str
+    version: str
+    digest: str
+    status: DeploymentStatus
+    kind: DeploymentKind
+    run_id: str
+    by: str
+    started_at: datetime
+    live_at: datetime | None = None
+    ended_at: datetime | None = None
+    address: str | None = None
+    note: str = ""

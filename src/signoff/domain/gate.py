@@ -1,0 +1,303 @@
+"""Gates: an approval step that waits, its rules, people's decisions, and when these suffice.
+
+`evaluate` is the whole rule of closing. One person counts for one rule of a set; who counts for which is found by
+maximum matching (augmenting paths: Kuhn 1955, Ford and Fulkerson 1956), so the order of arrival never matters. The
+pipeline's rules and the environment's rules are two sets, each matched by itself: an environment repeats what a
+pipeline may already ask for, it does not ask for more people than either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from signoff.domain.actor import Directory
+from signoff.domain.pipeline import RuleSpec
+from signoff.domain.version import digest_json
+
+POLICY_PREFIX = "policy:"
+"""How the author of an automatic approval is named: ``policy:<pipeline digest>``."""
+
+
+class Verdict(StrEnum):
+    """What one decision says."""
+
+    APPROVE = "approve"
+    REQUEST_CHANGES = "request_changes"
+    REJECT = "reject"
+
+
+class ReasonKind(StrEnum):
+    """What a reason is about; it reaches the next training as typed feedback."""
+
+    METRIC = "metric"
+    SLICE = "slice"
+    DATA = "data"
+    FAIRNESS = "fairness"
+    DOCUMENTATION = "documentation"
+    SECURITY = "security"
+    OTHER = "other"
+
+
+class GateStatus(StrEnum):
+    """Where a gate stands. `void`: what it approved turned out different, and another round opened."""
+
+    OPEN = "open"
+    APPROVED = "approved"
+    CHANGES_REQUESTED = "changes_requested"
+    REJECTED = "rejected"
+    VOID = "void"
+    CANCELLED = "cancelled"
+
+
+GATE_TRANSITIONS: Mapping[GateStatus, frozenset[GateStatus]] = {
+    GateStatus.OPEN: frozenset(
+        {
+            GateStatus.APPROVED,
+            GateStatus.CHANGES_REQUESTED,
+            GateStatus.REJECTED,
+            GateStatus.VOID,
+            GateStatus.CANCELLED,
+        }
+    ),
+    GateStatus.APPROVED: frozenset({GateStatus.VOID}),
+    GateStatus.CHANGES_REQUESTED: frozenset(),
+    GateStatus.REJECTED: frozenset(),
+    GateStatus.VOID: frozenset(),
+    GateStatus.CANCELLED: frozenset(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why, in a form that a training script can read. `subject` names a metric, a slice, a file."""
+
+    kind: ReasonKind
+    subject: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Exactly what a gate approves, frozen when it opens. Its digest is shown, sent and signed."""
+
+    model: str
+    version: str
+    manifest_digest: str
+    evidence_digests: tuple[str, ...]
+    pipeline_digest: str
+    environment: str | None
+    attempt: int
+
+    @property
+    def digest(self) -> str:
+        """``sha256:<hex>`` of the canonical JSON of all fields."""
+        return digest_json({name: getattr(self, name) for name in self.__dataclass_fields__})
+
+    def difference(self, other: Subject) -> tuple[str, ...]:
+        """In words, which fields differ between what was approved and `other`."""
+        words = {
+            "version": "the version",
+            "manifest_digest": "the model's bytes",
+            "evidence_digests": "the evidence",
+            "pipeline_digest": "the pipeline",
+            "environment": "the environment",
+            "attempt": "the attempt",
+            "model": "the model",
+        }
+        return tuple(w for name, w in words.items() if getattr(self, name) != getattr(other, name))
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One person's (or the policy's) verdict about one gate, on the subject that they saw."""
+
+    id: str
+    by: str
+    verdict: Verdict
+    digest: str
+    at: datetime
+    comment: str = ""
+    reasons: tuple[Reason, ...] = ()
+    ticked: tuple[str, ...] = ()
+    saw: Mapping[str, float | str | None] = field(default_factory=dict)
+    is_withdrawn: bool = False
+
+    @property
+    def is_policy(self) -> bool:
+        """Whether the pipeline's own condition decided, not a person."""
+        return self.by.startswith(POLICY_PREFIX)
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """An approval step of one attempt, waiting or closed. `round` counts how often it had to open again.
+
+    `excluded` are the submitter and contributors who do not count. `environment_rules` are the administrator's,
+    copied from the guarded environment when this is the last gate before it.
+    """
+
+    id: str
+    run_id: str
+    step: str
+    attempt: int
+    round: int
+    status: GateStatus
+    subject: Subject
+    rules: tuple[RuleSpec, ...]
+    opened_at: datetime
+    environment_rules: tuple[RuleSpec, ...] = ()
+    excluded: tuple[str, ...] = ()
+    checklist: tuple[str, ...] = ()
+    closed_at: datetime | None = None
+    note: str = ""
+
+    @property
+    def digest(self) -> str:
+        """The subject's digest: what a decision must name."""
+        return self.subject.digest
+
+
+@dataclass(frozen=True, slots=True)
+class RuleState:
+    """How far one rule is: who counts for it, who still could, and how many are missing."""
+
+    rule: RuleSpec
+    counted: tuple[str, ...]
+    candidates: tuple[str, ...]
+    is_environment: bool = False
+
+    @property
+    def missing(self) -> int:
+        """How many approvals the rule still needs."""
+        return max(0, self.rule.required_approvals - len(self.counted))
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """A gate's status as its decisions make it, and how far each rule is."""
+
+    status: GateStatus
+    rules: tuple[RuleState, ...]
+    closed_by: Decision | None = None
+
+
+def assign(rules: Sequence[RuleSpec], eligible: Mapping[str, frozenset[str]], people: Iterable[str]) -> dict[str, str]:
+    """Who counts for which rule: a maximum matching of `people` to places in `rules`.
+
+    `eligible` maps each rule's name to the people who may count for it. Returns person -> rule name. The result is
+    the same for every order of `people`.
+    """
+    places = [(rule.name, number) for rule in rules for number in range(rule.required_approvals)]
+    holder: dict[tuple[str, int], str] = {}
+    present = sorted(set(people))
+    # Rules with fewer places than people never need more places than people.
+    for person in present:
+        _augment(person, places, eligible, holder)
+    return {person: rule for (rule, _), person in holder.items()}
+
+
+def _augment(
+    person: str,
+    places: Sequence[tuple[str, int]],
+    eligible: Mapping[str, frozenset[str]],
+    holder: dict[tuple[str, int], str],
+) -> bool:
+    """Seat `person`, moving others along one augmenting path, found breadth first; False when there is none."""
+    came_from: dict[tuple[str, int], str] = {}
+    queue = [person]
+    seat_of = {who: place for place, who in holder.items()}
+    for who in queue:
+        for place in places:
+            if place in came_from or who not in eligible[place[0]]:
+                continue
+            came_from[place] = who
+            occupant = holder.get(place)
+            if occupant is not None:
+                queue.append(occupant)
+                continue
+            while True:
+                mover = came_from[place]
+                former = seat_of.get(mover)
+                holder[place] = mover
+                if mover == person or former is None:
+                    return True
+                place = former  # noqa: PLW2901 - walks the path back to `person`
+    return False
+
+
+def counting(gate: Gate, rule: RuleSpec, people: Directory) -> frozenset[str]:
+    """The people who may count for `rule` of `gate` now: named, active, approvers of the model, not excluded."""
+    return people.eligible(rule.approvers, gate.subject.model) - frozenset(gate.excluded)
+
+
+def deciders(gate: Gate, people: Directory) -> frozenset[str]:
+    """Everybody whose verdict `gate` would take now."""
+    rules = (*gate.rules, *gate.environment_rules)
+    return frozenset(name for rule in rules for name in counting(gate, rule, people))
+
+
+def evaluate(
+    gate: Gate, decisions: Sequence[Decision], people: Directory, *, earlier: Sequence[Decision] = ()
+) -> Evaluation:
+    """The gate's status, given every decision so far. The first reject or request for changes is final.
+
+    `earlier` are approvals of earlier gates of the same attempt about the same bytes: they count for the
+    environment's rules, so that nobody is asked twice. Decisions on another subject, withdrawn ones and those of
+    people who may no longer decide do not count.
+    """
+    may_decide = deciders(gate, people)
+    standing = sorted(
+        (
+            d
+            for d in decisions
+            if not d.is_withdrawn and d.digest == gate.digest and (d.is_policy or d.by in may_decide)
+        ),
+        key=lambda d: (d.at, d.id),
+    )
+    closing = next((d for d in standing if d.verdict is not Verdict.APPROVE), None)
+    approvals = [d for d in standing if d.verdict is Verdict.APPROVE]
+    inherited = [d for d in earlier if d.verdict is Verdict.APPROVE and not d.is_withdrawn]
+    states = (
+        *_states(gate, gate.rules, approvals, people, is_environment=False),
+        *_states(gate, gate.environment_rules, [*approvals, *inherited], people, is_environment=True),
+    )
+    if closing is not None:
+        rejected = closing.verdict is Verdict.REJECT
+        return Evaluation(GateStatus.REJECTED if rejected else GateStatus.CHANGES_REQUESTED, states, closing)
+    if all(state.missing == 0 for state in states):
+        return Evaluation(GateStatus.APPROVED, states, standing[-1] if standing else None)
+    return Evaluation(GateStatus.OPEN, states)
+
+
+def _states(
+    gate: Gate, rules: Sequence[RuleSpec], approvals: Sequence[Decision], people: Directory, *, is_environment: bool
+) -> tuple[RuleState, ...]:
+    """How far each of one set of rules is. A policy's approval satisfies every rule that allows it."""
+    if not rules:
+        return ()
+    policy = next((d.by for d in approvals if d.is_policy), None)
+    by_policy = {rule.name for rule in rules if policy is not None and rule.allow_policy}
+    open_rules = [rule for rule in rules if rule.name not in by_policy]
+    eligible = {rule.name: counting(gate, rule, people) for rule in rules}
+    approvers = {d.by for d in approvals if not d.is_policy}
+    seats = assign(open_rules, eligible, approvers)
+    states = []
+    for rule in rules:
+        if policy is not None and rule.name in by_policy:
+            counted: tuple[str, ...] = (policy,) * rule.required_approvals
+        else:
+            counted = tuple(sorted(p for p, name in seats.items() if name == rule.name))
+        states.append(RuleState(rule, counted, tuple(sorted(eligible[rule.name] - approvers)), is_environment))
+    return tuple(states)
+
+
+def is_satisfiable(rules: Sequence[RuleSpec], eligible: Mapping[str, frozenset[str]]) -> RuleSpec | None:
+    """The first rule that cannot be filled even if everybody approved; None when all can."""
+    everybody = {name for names in eligible.values() for name in names}
+    seats = assign(rules, eligible, everybody)
+    for rule in rules:
+        if sum(1 for name in seats.values() if name == rule.name) < rule.required_approvals:
+            return rule
+    return None

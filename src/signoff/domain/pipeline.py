@@ -1,0 +1,178 @@
+"""The pipeline file as values: what drives a run. Read from YAML by `spec` only; pinned to every run by digest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from typing import Literal
+
+from signoff.domain.evidence import Severity
+
+ParamValue = str | int | float | bool
+
+
+class OnReject(StrEnum):
+    """What a reject or a request for changes starts."""
+
+    RETRAIN = "retrain"
+    FAIL_PIPELINE = "fail_pipeline"
+
+
+class OnTestFail(StrEnum):
+    """What a failed check starts. `continue`: people see it and decide."""
+
+    FAIL_PIPELINE = "fail_pipeline"
+    RETRAIN = "retrain"
+    CONTINUE = "continue"
+
+
+class OnDeployFail(StrEnum):
+    """What a deployment that does not get healthy leaves behind: the former version, or what there is."""
+
+    ROLLBACK = "rollback"
+    FAIL_PIPELINE = "fail_pipeline"
+
+
+class Concurrency(StrEnum):
+    """What happens when two runs of one model head for one environment."""
+
+    QUEUE = "queue"
+    SUPERSEDE = "supersede"
+    ALLOW = "allow"
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A child process: its argv (no shell), the Python it finds first, and how long and how often it may run."""
+
+    argv: tuple[str, ...]
+    python: str | None = None
+    params: Mapping[str, ParamValue] = field(default_factory=dict)
+    timeout: timedelta | None = None
+    retries: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One condition on the metrics. `that` is an expression of `domain.expression`."""
+
+    name: str
+    that: str
+    severity: Severity = Severity.FAIL
+    without_champion: Literal["pass", "fail"] = "pass"
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingStep:
+    """Makes a model version. Without a command it is satisfied by the version that was submitted."""
+
+    name: str
+    command: Command | None = None
+    type: Literal["training"] = "training"
+
+
+@dataclass(frozen=True, slots=True)
+class TestStep:
+    """Measures a version and checks what was measured. Without a command it reads the metrics logged with it."""
+
+    __test__ = False  # pytest would take the name for a test class
+
+    name: str
+    command: Command | None = None
+    checks: tuple[Check, ...] = ()
+    on_fail: OnTestFail = OnTestFail.FAIL_PIPELINE
+    type: Literal["test"] = "test"
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSpec:
+    """So many of these people. `approvers` are names or ``group:<name>``."""
+
+    name: str
+    approvers: tuple[str, ...]
+    required_approvals: int = 1
+    allow_policy: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalStep:
+    """A gate: waits until its rules hold, or somebody who may decide says no."""
+
+    name: str
+    rules: tuple[RuleSpec, ...]
+    auto_approve_if: str | None = None
+    checklist: tuple[str, ...] = ()
+    allow_self_approval: bool = False
+    on_reject: OnReject = OnReject.FAIL_PIPELINE
+    on_changes_requested: OnReject = OnReject.RETRAIN
+    type: Literal["approval"] = "approval"
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentStep:
+    """Puts the approved bytes into an environment."""
+
+    name: str
+    environment: str
+    on_fail: OnDeployFail = OnDeployFail.ROLLBACK
+    type: Literal["deployment"] = "deployment"
+
+
+Step = TrainingStep | TestStep | ApprovalStep | DeploymentStep
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """Steps in order, and how often they may be tried. `digest` is of the file's own bytes."""
+
+    name: str
+    digest: str
+    steps: tuple[Step, ...]
+    model: str | None = None
+    max_attempts: int = 3
+    concurrency: Concurrency = Concurrency.QUEUE
+
+    def position(self, name: str) -> int:
+        """The index of the step called `name`.
+
+        Raises:
+            KeyError: there is none.
+        """
+        for index, step in enumerate(self.steps):
+            if step.name == name:
+                return index
+        raise KeyError(name)
+
+    def step(self, name: str) -> Step:
+        """The step called `name`; KeyError when there is none."""
+        return self.steps[self.position(name)]
+
+    def training_before(self, position: int) -> int | None:
+        """The index of the nearest training step before `position`: where a retrain starts."""
+        for index in range(position - 1, -1, -1):
+            if isinstance(self.steps[index], TrainingStep):
+                return index
+        return None
+
+    def deployment_after(self, position: int) -> DeploymentStep | None:
+        """The next deployment step at or after `position`: what a gate there guards."""
+        for step in self.steps[position:]:
+            if isinstance(step, DeploymentStep):
+                return step
+        return None
+
+    def is_last_gate_before_deployment(self, position: int) -> bool:
+        """Whether no other gate stands between `position` and the deployment that it guards."""
+        for step in self.steps[position + 1 :]:
+            if isinstance(step, ApprovalStep):
+                return False
+            if isinstance(step, DeploymentStep):
+                return True
+        return False
+
+    @property
+    def trains(self) -> bool:
+        """Whether a step of it runs a training command."""
+        return any(isinstance(s, TrainingStep) and s.command is not None for s in self.steps)

@@ -1,0 +1,196 @@
+"""What signoff needs of the outside world, as Protocols of one to four methods.
+
+Adapters implement them, `bootstrap` chooses them, `engine` and `service` call them. Each has a double in the
+adapter's `memory.py` and one contract suite that the double and the real thing both pass. Failures of the outside
+are `UnavailableError` (try again later) or `MachineryError`; refusals are their own `SignoffError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any, Protocol
+
+from signoff.domain.environment import Environment
+from signoff.domain.version import Manifest, ModelVersion
+
+
+class Registry(Protocol):
+    """Where model versions live."""
+
+    def resolve(self, reference: str, model: str | None, /) -> ModelVersion:
+        """The version that `reference` names *now*, with its manifest digest computed from the bytes.
+
+        `reference` is ``models:/name/3``, ``models:/name@alias``, ``runs:/id/path`` (registered if need be, under
+        `model`) or a local folder or file on this machine (registered under `model`).
+
+        Raises:
+            ModelNotFoundError: no such version, alias or path.
+            UnsafeModelError: files that a manifest cannot name.
+            InvalidError: the reference is malformed, or a model name is needed and missing.
+            UnavailableError: the registry did not answer.
+        """
+
+    def fetch(self, version: ModelVersion, target: Path, /) -> Manifest:
+        """Copy the version's files into the empty folder `target`, now; returns the manifest of what was copied."""
+
+    def start_training_run(self, key: str, experiment: str, /) -> TrainingRun:
+        """The tracking run for the idempotency key `key` (``run/step/attempt``): found if it was made before.
+
+        Its `environment` lets an ordinary MLflow script continue that run.
+        """
+
+    def collect(self, training_run_id: str, output: Path, model: str, /) -> ModelVersion:
+        """The version that a training command delivered: registered by itself, or left as ``output/model``.
+
+        Raises:
+            MachineryError: neither is there.
+        """
+
+
+class Tracking(Protocol):
+    """What the registry tells of runs and marks on versions for people's eyes."""
+
+    def metrics(self, training_run_id: str, /) -> Mapping[str, float]:
+        """The latest value of every metric logged to the tracking run; values may be NaN or infinite."""
+
+    def alias(self, model: str, alias: str, /) -> ModelVersion | None:
+        """The version behind `alias` now (digest computed from the bytes), or None."""
+
+    def set_alias(self, model: str, alias: str, version: str, /) -> None:
+        """Put `alias` on `version`; asking first makes repeating it harmless."""
+
+    def set_tags(self, model: str, version: str, tags: Mapping[str, str], /) -> None:
+        """Mirror `tags` (all named ``signoff.*``) on the version. Never read as truth."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRun:
+    """A tracking run and the variables that point a script at it (``MLFLOW_*``)."""
+
+    id: str
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One command to run: idempotency `key` (``run/step/attempt``), which try, and everything it sees.
+
+    `folder` is a packed snapshot (tar.gz) that is unpacked into a fresh working folder, or None for an empty one.
+    `environment` holds every variable beyond the clean base (PATH, HOME, LANG, TMPDIR are the runner's business).
+    `output` is created empty by the runner before the command starts; what the command writes there is the caller's
+    to keep. `context` is written as JSON to the file named by SIGNOFF_CONTEXT. `log` takes the merged output as
+    bytes, live. `timeout` in seconds.
+    """
+
+    key: str
+    attempt_number: int
+    try_number: int
+    argv: tuple[str, ...]
+    work: Path
+    folder: Path | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    context: Mapping[str, Any] = field(default_factory=dict)
+    python: str | None = None
+    timeout: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a command ended: its exit status (negative: killed by that signal), where its output folder is, notes.
+
+    `reason` is set when the runner ended it: ``timeout``, ``cancelled``, ``stopped`` (the worker was told to stop),
+    ``output_limit``; the notes say it in words.
+    """
+
+    exit_status: int
+    output: Path
+    reason: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+class Runner(Protocol):
+    """Runs training and test commands."""
+
+    def run(self, task: Task, log: IO[bytes], should_stop: Callable[[], str | None], /) -> Outcome:
+        """Run `task` to its end, writing its output to `log` as it comes.
+
+        `should_stop` is asked at least every second; when it returns a word (``cancelled``, ``stopped``) the whole
+        process group is killed and that word is the outcome's `reason`.
+
+        Raises:
+            MachineryError: the command could not be started at all (says which word of it and why).
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """What to deploy: verified bytes in `path`, whose manifest digest is `version.digest`; approved by `run_id`.
+
+    `key` is the idempotency key (``run/step/attempt``); `approval` is the JSON that the model server shows as its
+    approval at ``/version``.
+    """
+
+    key: str
+    environment: Environment
+    version: ModelVersion
+    path: Path
+    approval: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Deployer(Protocol):
+    """Puts a release into an environment. Asked first, so that repeating is harmless."""
+
+    def deploy(self, release: Release, /) -> str | None:
+        """Make `release` what the environment serves; returns the address where it answers, if it serves.
+
+        On return it is healthy. On any error the former version still serves.
+
+        Raises:
+            DigestMismatchError: the bytes in `release.path` are not those of `release.version`.
+            UnhealthyError: it did not get healthy in time; the former version serves on.
+            UnavailableError: the outside did not answer.
+        """
+
+    def current(self, environment: Environment, model: str, /) -> Live | None:
+        """What the environment really serves now; None when nothing."""
+
+    def ensure(self, release: Release, /) -> str | None:
+        """Bring back what should be live already (after a reboot); the same as `deploy` when it is not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """What an environment serves at this moment, as it says itself."""
+
+    version: str
+    digest: str | None
+    address: str | None = None
+
+
+class Blobs(Protocol):
+    """Content-addressed files: snapshots, evidence, logs. Writing the same content twice is harmless."""
+
+    def add(self, source: Path | bytes, /) -> str:
+        """Keep `source` whole or not at all; returns ``sha256:<hex>``."""
+
+    def open(self, digest: str, /) -> IO[bytes]:
+        """The content, for reading (seekable).
+
+        Raises:
+            NotFoundError: no such blob.
+        """
+
+    def delete(self, digest: str, /) -> None:
+        """Forget the blob; nothing happens when it is not there."""
+
+    def older_than(self, seconds: float, /) -> list[str]:
+        """The digests of all blobs written more than `seconds` ago: candidates for collection."""
+
+
+class Notifier(Protocol):
+    """Tells people or machines. At-least-once under a stable id."""
+
+    def notify(self, message_id: str, subject: str, body: str, to: tuple[str, ...], /) -> None:
+        """Send; the same `message_id` may come twice."""
