@@ -1,0 +1,99 @@
+"""The connection pool and the transaction that every use-case runs in.
+
+`Database.begin` is the only way to a connection. A transaction carries the request's id, so that the audit rows
+written in it name the request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, create_engine, text
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from signoff.domain.errors import UnavailableError
+
+Transaction = Connection
+"""An open transaction: what every function of this package takes first."""
+
+
+def sqlalchemy_url(url: str) -> str:
+    """A libpq URL in the form that SQLAlchemy and psycopg 3 want."""
+    for prefix in ("postgresql://", "postgres://"):
+        if url.startswith(prefix):
+            return "postgresql+psycopg://" + url.removeprefix(prefix)
+    return url
+
+
+def unavailable(error: BaseException) -> UnavailableError | None:
+    """The refusal that stands for `error` when it means that the database is away; None when it means a bug."""
+    is_away = isinstance(error, PoolTimeoutError | InterfaceError | OperationalError) or (
+        isinstance(error, DBAPIError) and error.connection_invalidated
+    )
+    if not is_away:
+        return None
+    reason = str(getattr(error, "orig", error)).strip().splitlines()[0:1]
+    return UnavailableError(
+        f"The database did not answer: {reason[0] if reason else type(error).__name__}.",
+        "Try again in a moment; an administrator sees more with `signoff worker` and /readyz.",
+    )
+
+
+class Database:
+    """A pool of connections to one Postgres."""
+
+    def __init__(self, url: str, *, pool_size: int = 10, role: str | None = None) -> None:
+        self.url = url
+        self.role = role
+        connect_args: dict[str, Any] = {"prepare_threshold": 2, "connect_timeout": 5}
+        self.engine = create_engine(
+            sqlalchemy_url(url),
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=10,
+            pool_use_lifo=True,
+            connect_args=connect_args,
+            isolation_level="READ COMMITTED",
+            pool_reset_on_return="rollback",
+        )
+
+    @contextmanager
+    def begin(self) -> Iterator[Transaction]:
+        """One transaction: committed at the end, rolled back on any exception.
+
+        A connection that went stale while it was idle (the server restarted) is replaced once.
+
+        Raises:
+            UnavailableError: the database is away.
+        """
+        try:
+            with self._connect() as connection, connection.begin():
+                yield connection
+        except (OperationalError, InterfaceError, PoolTimeoutError, DBAPIError) as error:
+            refusal = unavailable(error)
+            if refusal is None:
+                raise
+            raise refusal from error
+
+    @contextmanager
+    def _connect(self) -> Iterator[Connection]:
+        connection = self.engine.connect()
+        try:
+            raw = connection.connection.driver_connection
+            if raw is not None and (raw.closed or raw.broken):
+                connection.invalidate()
+            yield connection
+        finally:
+            connection.close()
+
+    def ping(self) -> None:
+        """Return when the database answers; UnavailableError otherwise."""
+        with self.begin() as tx:
+            tx.execute(text("SELECT 1"))
+
+    def close(self) -> None:
+        """Close every idle connection."""
+        self.engine.dispose()
