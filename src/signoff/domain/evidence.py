@@ -114,7 +114,7 @@ class Evidence:
     @property
     def digest(self) -> str:
         """``sha256:<hex>`` of the canonical JSON of all of it."""
-        return digest_json(_plain(self))
+        return digest_json(to_plain(self))
 
     @property
     def failed(self) -> tuple[CheckResult, ...]:
@@ -122,14 +122,14 @@ class Evidence:
         return tuple(c for c in self.checks if c.status is CheckStatus.FAILED and c.severity is Severity.FAIL)
 
 
-def _plain(value: Any) -> Any:
+def to_plain(value: Any) -> Any:
     """`value` as JSON-able plain data; floats that JSON cannot hold become strings."""
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): to_plain(item) for key, item in value.items()}
     if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
+        return [to_plain(item) for item in value]
     if hasattr(value, "__dataclass_fields__"):
-        return {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
+        return {name: to_plain(getattr(value, name)) for name in value.__dataclass_fields__}
     return value

@@ -1,0 +1,64 @@
+"""The audit log: written beside every change, in its transaction; read by auditors and run pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextvars import ContextVar
+from typing import Any
+
+from sqlalchemy import insert, select
+
+from signoff.domain.audit import AuditEvent, Event
+from signoff.domain.evidence import to_plain
+from signoff.store.database import Transaction
+from signoff.store.tables import audit_events
+
+REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
+"""The id of the request that is being answered; it is written into every audit event."""
+
+_INSERT = insert(audit_events)
+
+
+def add_events(tx: Transaction, events: Iterable[AuditEvent]) -> None:
+    """Write `events`; called by every function of the store that changes something."""
+    request = REQUEST_ID.get()
+    rows = [
+        {
+            "type": event.type.value,
+            "actor": event.actor,
+            "at": event.at,
+            "run_id": event.run_id,
+            "model": event.model,
+            "detail": to_plain({**event.detail, **({"request_id": request} if request else {})}),
+        }
+        for event in events
+    ]
+    if rows:
+        tx.execute(_INSERT, rows)
+
+
+def list_events(
+    tx: Transaction,
+    *,
+    run_id: str | None = None,
+    model: str | None = None,
+    type: str | None = None,  # noqa: A002 - the column's name
+    actor: str | None = None,
+    after: int | None = None,
+    newest_first: bool = False,
+    limit: int = 100,
+) -> list[AuditEvent]:
+    """Events in order of their index; `after` is the index of the last one seen."""
+    table = audit_events.c
+    query = select(audit_events).limit(limit)
+    for column, value in ((table.run_id, run_id), (table.model, model), (table.type, type), (table.actor, actor)):
+        if value is not None:
+            query = query.where(column == value)
+    if after is not None:
+        query = query.where(table.index < after if newest_first else table.index > after)
+    query = query.order_by(table.index.desc() if newest_first else table.index)
+    return [_event(row) for row in tx.execute(query)]
+
+
+def _event(row: Any) -> AuditEvent:
+    return AuditEvent(Event(row.type), row.actor, row.at, row.run_id, row.model, row.detail, row.index)

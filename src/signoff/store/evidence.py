@@ -1,0 +1,79 @@
+"""Evidence of steps, comments, and the content-addressed files that rows refer to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import insert, select, union
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from signoff.domain.audit import AuditEvent
+from signoff.domain.evidence import Evidence
+from signoff.store import codec
+from signoff.store.audit import add_events
+from signoff.store.database import Transaction
+from signoff.store.tables import comments, evidence, evidence_files, runs, snapshots, steps
+
+
+def add_evidence(tx: Transaction, run_id: str, found: Evidence, *, at: datetime) -> str:
+    """Keep the evidence under its digest, which is returned. Part of the write that ends its step."""
+    digest = found.digest
+    row = {
+        "digest": digest,
+        "run_id": run_id,
+        "attempt": found.attempt,
+        "step": found.step,
+        "document": codec.plain(codec.EVIDENCE, found),
+        "created_at": at,
+    }
+    tx.execute(upsert(evidence).values(row).on_conflict_do_nothing())
+    files = [{"evidence_digest": digest, "path": f.path, "digest": f.digest} for f in found.files]
+    if files:
+        tx.execute(upsert(evidence_files).on_conflict_do_nothing(), files)
+    return digest
+
+
+def list_evidence(tx: Transaction, digests: Sequence[str]) -> dict[str, Evidence]:
+    """Digest -> evidence, for those that are there."""
+    query = select(evidence.c.digest, evidence.c.document).where(evidence.c.digest.in_(digests))
+    return {row.digest: codec.EVIDENCE.validate_python(row.document) for row in tx.execute(query)}
+
+
+def add_snapshot(
+    tx: Transaction, digest: str, size: int, by: str, *, at: datetime, audit: Sequence[AuditEvent]
+) -> None:
+    """Record that the packed folder `digest` is kept; `size` in bytes."""
+    row = {"digest": digest, "size": size, "uploaded_by": by, "created_at": at}
+    done = tx.execute(upsert(snapshots).values(row).on_conflict_do_nothing())
+    if done.rowcount:
+        add_events(tx, audit)
+
+
+def has_snapshot(tx: Transaction, digest: str) -> bool:
+    """Whether the packed folder `digest` was uploaded."""
+    return tx.scalar(select(snapshots.c.digest).where(snapshots.c.digest == digest)) is not None
+
+
+def referenced_blobs(tx: Transaction, digests: Sequence[str]) -> set[str]:
+    """Those of `digests` that some row still needs."""
+    query = union(
+        select(runs.c.snapshot_digest).where(runs.c.snapshot_digest.in_(digests)),
+        select(snapshots.c.digest).where(snapshots.c.digest.in_(digests)),
+        select(evidence_files.c.digest).where(evidence_files.c.digest.in_(digests)),
+        select(steps.c.log_digest).where(steps.c.log_digest.in_(digests)),
+    )
+    return {str(digest) for digest in tx.scalars(query)}
+
+
+def add_comment(tx: Transaction, comment: dict[str, Any], *, audit: Sequence[AuditEvent]) -> None:
+    """Keep one remark: id, run_id, by, body, at."""
+    tx.execute(insert(comments).values(comment))
+    add_events(tx, audit)
+
+
+def list_comments(tx: Transaction, run_id: str) -> list[dict[str, Any]]:
+    """The run's remarks, oldest first."""
+    query = select(comments).where(comments.c.run_id == run_id).order_by(comments.c.at, comments.c.id)
+    return [dict(row._mapping) for row in tx.execute(query)]  # noqa: SLF001 - the documented way to a dict

@@ -1,0 +1,175 @@
+"""Gates and decisions: opening, deciding under the gate's row lock, closing, and what waits for whom."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, func, insert, select, tuple_, update
+from sqlalchemy.dialects.postgresql import ARRAY, array
+from sqlalchemy.types import Text
+
+from signoff.domain.audit import AuditEvent
+from signoff.domain.errors import ConflictError, NotFoundError
+from signoff.domain.gate import Decision, Gate, GateStatus, Verdict
+from signoff.store import codec
+from signoff.store.audit import add_events
+from signoff.store.database import Transaction
+from signoff.store.tables import decisions, gates
+
+
+def add_gate(tx: Transaction, gate: Gate, *, audit: Sequence[AuditEvent]) -> None:
+    """Open a gate."""
+    references = sorted({name for rule in (*gate.rules, *gate.environment_rules) for name in rule.approvers})
+    tx.execute(
+        insert(gates).values(
+            id=gate.id,
+            run_id=gate.run_id,
+            step=gate.step,
+            attempt=gate.attempt,
+            round=gate.round,
+            status=gate.status.value,
+            model=gate.subject.model,
+            subject=codec.plain(codec.SUBJECT, gate.subject),
+            digest=gate.digest,
+            rules=codec.plain(codec.RULES, gate.rules),
+            environment_rules=codec.plain(codec.RULES, gate.environment_rules),
+            approvers=references,
+            excluded=list(gate.excluded),
+            checklist=list(gate.checklist),
+            opened_at=gate.opened_at,
+            note=gate.note,
+        )
+    )
+    add_events(tx, audit)
+
+
+def get_gate(tx: Transaction, gate_id: str, *, lock: bool = False) -> Gate:
+    """The gate, its row held until the transaction ends when `lock`."""
+    query = select(gates).where(gates.c.id == gate_id)
+    row = tx.execute(query.with_for_update() if lock else query).one_or_none()
+    if row is None:
+        raise NotFoundError(f"No gate is called {gate_id}.")
+    return _gate(row)
+
+
+def list_gates(tx: Transaction, run_ids: Sequence[str], *, attempt: int | None = None) -> list[Gate]:
+    """The gates of these runs (in one attempt, when given), oldest round first."""
+    query = select(gates).where(gates.c.run_id.in_(run_ids)).order_by(gates.c.opened_at, gates.c.round)
+    if attempt is not None:
+        query = query.where(gates.c.attempt == attempt)
+    return [_gate(row) for row in tx.execute(query)]
+
+
+def list_open_gates(
+    tx: Transaction,
+    *,
+    references: Sequence[str] | None = None,
+    after: tuple[datetime, str] | None = None,
+    limit: int = 100,
+) -> list[Gate]:
+    """Open gates, oldest first; `references` (``bob``, ``group:risk``) narrows to rules that name one of them."""
+    query = select(gates).where(gates.c.status == GateStatus.OPEN.value).order_by(gates.c.opened_at, gates.c.id)
+    if references is not None:
+        query = query.where(gates.c.approvers.op("&&")(array(list(references), type_=Text).cast(ARRAY(Text))))
+    if after is not None:
+        query = query.where(tuple_(gates.c.opened_at, gates.c.id) > after)
+    return [_gate(row) for row in tx.execute(query.limit(limit))]
+
+
+def gate_ages(tx: Transaction, *, now: datetime) -> list[float]:
+    """The age in seconds of every open gate, at most 100,000 of them."""
+    query = select(func.extract("epoch", now - gates.c.opened_at)).where(gates.c.status == GateStatus.OPEN.value)
+    return [float(age) for age in tx.scalars(query.limit(100_000))]
+
+
+def set_gate(
+    tx: Transaction,
+    gate: Gate,
+    *,
+    status: GateStatus,
+    at: datetime,
+    audit: Sequence[AuditEvent],
+    note: str | None = None,
+) -> None:
+    """Move the gate to `status`, if it still stands where it did when it was read.
+
+    Raises:
+        ConflictError: somebody else was first.
+    """
+    values: dict[str, Any] = {"status": status.value, "closed_at": at}
+    if note is not None:
+        values["note"] = note
+    done = tx.execute(update(gates).where(gates.c.id == gate.id, gates.c.status == gate.status.value).values(**values))
+    if done.rowcount != 1:
+        raise ConflictError(f"The gate {gate.step} was closed by somebody else meanwhile.", "Read the run again.")
+    add_events(tx, audit)
+
+
+def add_decision(tx: Transaction, gate: Gate, decision: Decision, *, audit: Sequence[AuditEvent]) -> None:
+    """Keep one verdict."""
+    tx.execute(
+        insert(decisions).values(
+            id=decision.id,
+            gate_id=gate.id,
+            by=decision.by,
+            verdict=decision.verdict.value,
+            digest=decision.digest,
+            comment=decision.comment,
+            reasons=codec.plain(codec.REASONS, decision.reasons),
+            ticked=list(decision.ticked),
+            saw=dict(decision.saw),
+            at=decision.at,
+        )
+    )
+    add_events(tx, audit)
+
+
+def list_decisions(tx: Transaction, gate_ids: Sequence[str]) -> dict[str, list[Decision]]:
+    """Gate id -> every decision about it, withdrawn ones included, oldest first."""
+    found: dict[str, list[Decision]] = {gate_id: [] for gate_id in gate_ids}
+    query = select(decisions).where(decisions.c.gate_id.in_(gate_ids)).order_by(decisions.c.at, decisions.c.id)
+    for row in tx.execute(query):
+        found[row.gate_id].append(_decision(row))
+    return found
+
+
+def withdraw_decision(tx: Transaction, decision: Decision, *, audit: Sequence[AuditEvent]) -> None:
+    """Mark the decision withdrawn; it stays on record."""
+    tx.execute(update(decisions).where(decisions.c.id == decision.id).values(is_withdrawn=True))
+    add_events(tx, audit)
+
+
+def _gate(row: Row[Any]) -> Gate:
+    return Gate(
+        id=row.id,
+        run_id=row.run_id,
+        step=row.step,
+        attempt=row.attempt,
+        round=row.round,
+        status=GateStatus(row.status),
+        subject=codec.SUBJECT.validate_python(row.subject),
+        rules=codec.RULES.validate_python(row.rules),
+        opened_at=row.opened_at,
+        environment_rules=codec.RULES.validate_python(row.environment_rules),
+        excluded=tuple(row.excluded),
+        checklist=tuple(row.checklist),
+        closed_at=row.closed_at,
+        note=row.note,
+    )
+
+
+def _decision(row: Row[Any]) -> Decision:
+    return Decision(
+        id=row.id,
+        by=row.by,
+        verdict=Verdict(row.verdict),
+        digest=row.digest,
+        at=row.at,
+        comment=row.comment,
+        reasons=codec.REASONS.validate_python(row.reasons),
+        ticked=tuple(row.ticked),
+        saw=row.saw,
+        is_withdrawn=row.is_withdrawn,
+    )

@@ -1,0 +1,37 @@
+"""Logs of running steps: chunks in the database while a step runs, so that every server can show them live."""
+
+from __future__ import annotations
+
+from sqlalchemy import delete, func, insert, select
+
+from signoff.store.database import Transaction
+from signoff.store.tables import log_chunks
+
+
+def add_chunk(tx: Transaction, run_id: str, attempt: int, step: str, start: int, data: bytes) -> None:
+    """Append `data`, which begins at byte `start` of the step's log."""
+    tx.execute(insert(log_chunks).values(run_id=run_id, attempt=attempt, step=step, start=start, data=data))
+
+
+def read_chunks(tx: Transaction, run_id: str, attempt: int, step: str, *, offset: int, limit: int) -> bytes:
+    """At most about `limit` bytes of the log from byte `offset` on; empty when there is no more (yet)."""
+    c = log_chunks.c
+    mine = (c.run_id == run_id) & (c.attempt == attempt) & (c.step == step)
+    first = select(func.max(c.start)).where(mine, c.start <= offset).scalar_subquery()
+    query = select(c.start, c.data).where(mine, c.start >= first, c.start < offset + limit).order_by(c.start)
+    text = b"".join(bytes(row.data)[max(0, offset - row.start) :] for row in tx.execute(query))
+    return text[:limit]
+
+
+def log_size(tx: Transaction, run_id: str, attempt: int, step: str) -> int:
+    """How many bytes of the step's log are in chunks."""
+    c = log_chunks.c
+    mine = (c.run_id == run_id) & (c.attempt == attempt) & (c.step == step)
+    row = tx.execute(select(c.start, func.length(c.data)).where(mine).order_by(c.start.desc()).limit(1)).one_or_none()
+    return int(row[0]) + int(row[1]) if row is not None else 0
+
+
+def remove_chunks(tx: Transaction, run_id: str, attempt: int, step: str) -> None:
+    """Forget the chunks: the whole log is a blob now, or the step starts anew."""
+    c = log_chunks.c
+    tx.execute(delete(log_chunks).where(c.run_id == run_id, c.attempt == attempt, c.step == step))

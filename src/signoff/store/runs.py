@@ -1,0 +1,392 @@
+"""Runs, their attempts and steps: loading one whole, and the fenced writes that move it on.
+
+Every write names its audit events. A worker's write names its epoch: when the run was taken over since, zero rows
+match and `FencedError` is raised, so that a stalled worker that wakes up changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, and_, bindparam, func, insert, select, tuple_, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from signoff.domain.audit import AuditEvent
+from signoff.domain.errors import AmbiguousError, FencedError, NotFoundError
+from signoff.domain.pipeline import Pipeline
+from signoff.domain.run import Attempt, Cause, Run, RunStatus, StepRun, StepStatus
+from signoff.domain.version import ModelVersion
+from signoff.store import codec
+from signoff.store.audit import add_events
+from signoff.store.database import Transaction
+from signoff.store.gates import list_gates
+from signoff.store.tables import attempts, pipelines, runs, steps
+
+_RUN_COLUMNS = (runs, pipelines.c.document)
+
+
+def set_pipeline(tx: Transaction, pipeline: Pipeline, source: str, *, at: datetime) -> None:
+    """Keep a pipeline file; the same digest again changes nothing."""
+    row = {
+        "digest": pipeline.digest,
+        "name": pipeline.name,
+        "source": source,
+        "document": codec.plain(codec.PIPELINE, pipeline),
+        "created_at": at,
+    }
+    tx.execute(upsert(pipelines).values(row).on_conflict_do_nothing())
+
+
+def get_pipeline_source(tx: Transaction, digest: str) -> str:
+    """The pipeline file's own text."""
+    source = tx.scalar(select(pipelines.c.source).where(pipelines.c.digest == digest))
+    if source is None:
+        raise NotFoundError(f"No pipeline has the digest {digest}.")
+    return str(source)
+
+
+def add_run(tx: Transaction, run: Run, *, at: datetime, audit: Sequence[AuditEvent]) -> None:
+    """Write a new run with its first attempt."""
+    tx.execute(
+        insert(runs).values(
+            id=run.id,
+            model=run.model,
+            pipeline_digest=run.pipeline.digest,
+            snapshot_digest=run.snapshot_digest,
+            status=run.status.value,
+            submitter=run.submitter,
+            note=run.note,
+            attempt=run.attempt.number,
+            version=run.attempt.version.version if run.attempt.version else None,
+            step=run.pipeline.steps[0].name,
+            created_at=at,
+            updated_at=at,
+        )
+    )
+    _add_attempt(tx, run, at=at)
+    add_events(tx, audit)
+
+
+def add_attempt(tx: Transaction, run: Run, *, status: RunStatus, at: datetime, audit: Sequence[AuditEvent]) -> None:
+    """Write `run.attempt` as the run's next one and set the run's status (fenced by its epoch)."""
+    set_run(tx, run, status=status, at=at, audit=audit, attempt=run.attempt.number, version=run.attempt.version)
+    _add_attempt(tx, run, at=at)
+
+
+def _add_attempt(tx: Transaction, run: Run, *, at: datetime) -> None:
+    attempt = run.attempt
+    tx.execute(
+        insert(attempts).values(
+            run_id=run.id,
+            number=attempt.number,
+            cause=attempt.cause.value,
+            version=codec.plain(codec.VERSION, attempt.version) if attempt.version else None,
+            contributors=list(attempt.contributors),
+            note=attempt.note,
+            started_at=at,
+        )
+    )
+    tx.execute(
+        insert(steps),
+        [
+            {
+                "run_id": run.id,
+                "attempt": attempt.number,
+                "name": step.name,
+                "position": run.pipeline.position(step.name),
+                "type": run.pipeline.step(step.name).type,
+                "status": step.status.value,
+                "note": step.note,
+                "ended_at": step.ended_at,
+                "evidence_digest": step.evidence_digest,
+            }
+            for step in attempt.steps
+        ],
+    )
+
+
+_TAKE = update(runs).where(runs.c.id == bindparam("run_id")).values(epoch=runs.c.epoch + 1).returning(runs.c.epoch)
+
+
+def take_run(tx: Transaction, run_id: str) -> Run:
+    """Take the run over: everybody who took it before can write no more. Returns it with its new epoch."""
+    if tx.execute(_TAKE, {"run_id": run_id}).scalar() is None:
+        raise NotFoundError(f"No run is called {run_id}.")
+    return get_run(tx, run_id)
+
+
+def get_run(tx: Transaction, run_id: str, *, attempt: int | None = None) -> Run:
+    """The run with its present attempt (or attempt number `attempt`), steps and gates.
+
+    Raises:
+        NotFoundError: no such run or attempt.
+    """
+    row = tx.execute(
+        select(*_RUN_COLUMNS).join(pipelines, pipelines.c.digest == runs.c.pipeline_digest).where(runs.c.id == run_id)
+    ).one_or_none()
+    if row is None:
+        raise NotFoundError(f"No run is called {run_id}.", "`signoff list` shows the runs there are.")
+    return _run(tx, row, attempt or row.attempt)
+
+
+def lock_run(tx: Transaction, run_id: str) -> Run:
+    """`get_run`, holding the row against everybody else until the transaction ends."""
+    tx.execute(select(runs.c.id).where(runs.c.id == run_id).with_for_update())
+    return get_run(tx, run_id)
+
+
+def find_run_id(tx: Transaction, prefix: str, *, submitter: str | None = None) -> str:
+    """The id of the one run that `prefix` begins; ``last`` is the newest (of `submitter`, when they have one).
+
+    Raises:
+        NotFoundError: none begins so.
+        AmbiguousError: several do; the message names some.
+    """
+    if prefix == "last":
+        newest = select(runs.c.id).order_by(runs.c.created_at.desc(), runs.c.id.desc()).limit(1)
+        mine = tx.scalar(newest.where(runs.c.submitter == submitter)) if submitter else None
+        found = mine or tx.scalar(newest)
+        if found is None:
+            raise NotFoundError("There are no runs yet.", "`signoff submit MODEL` or `signoff run` starts one.")
+        return str(found)
+    ids = list(tx.scalars(select(runs.c.id).where(runs.c.id.startswith(prefix, autoescape=True)).limit(4)))
+    if prefix in ids:
+        return prefix
+    if not ids or not prefix:
+        raise NotFoundError(f"No run is called {prefix!r}.", "`signoff list` shows the runs there are.")
+    if len(ids) > 1:
+        raise AmbiguousError(
+            f"{prefix!r} begins several runs: {', '.join(ids[:3])}{', ...' if len(ids) > 3 else ''}.",  # noqa: PLR2004
+            "Type a few more characters.",
+        )
+    return str(ids[0])
+
+
+def list_runs(
+    tx: Transaction,
+    *,
+    statuses: Sequence[str] = (),
+    model: str | None = None,
+    submitter: str | None = None,
+    run_ids: Sequence[str] | None = None,
+    before: tuple[datetime, str] | None = None,
+    limit: int = 50,
+) -> list[Run]:
+    """Runs, newest first; `before` is the (created_at, id) of the last one seen."""
+    query = select(*_RUN_COLUMNS).join(pipelines, pipelines.c.digest == runs.c.pipeline_digest)
+    if statuses:
+        query = query.where(runs.c.status.in_(statuses))
+    if model is not None:
+        query = query.where(runs.c.model == model)
+    if submitter is not None:
+        query = query.where(runs.c.submitter == submitter)
+    if run_ids is not None:
+        query = query.where(runs.c.id.in_(run_ids))
+    if before is not None:
+        query = query.where(tuple_(runs.c.created_at, runs.c.id) < tuple_(*map(_literal, before)))
+    rows = tx.execute(query.order_by(runs.c.created_at.desc(), runs.c.id.desc()).limit(limit)).all()
+    return _runs(tx, rows)
+
+
+def _literal(value: Any) -> Any:
+    return bindparam(None, value)
+
+
+def list_attempts(tx: Transaction, run_id: str) -> list[Attempt]:
+    """Every attempt of the run, oldest first, with its steps."""
+    found = tx.execute(select(attempts).where(attempts.c.run_id == run_id).order_by(attempts.c.number)).all()
+    return [_attempt(row, _steps(tx, [(run_id, row.number)]).get(run_id, ())) for row in found]
+
+
+def _run(tx: Transaction, row: Row[Any], attempt: int) -> Run:
+    found = tx.execute(select(attempts).where(attempts.c.run_id == row.id, attempts.c.number == attempt)).one_or_none()
+    if found is None:
+        raise NotFoundError(f"Run {row.id} has no attempt {attempt}.", f"It has {row.attempt}.")
+    present = _steps(tx, [(row.id, attempt)])
+    gates = list_gates(tx, [row.id], attempt=attempt)
+    return _build(row, _attempt(found, present.get(row.id, ())), gates)
+
+
+def _runs(tx: Transaction, rows: Sequence[Row[Any]]) -> list[Run]:
+    """Many runs with a fixed number of queries."""
+    keys = [(row.id, row.attempt) for row in rows]
+    if not keys:
+        return []
+    found = {
+        row.run_id: row
+        for row in tx.execute(select(attempts).where(tuple_(attempts.c.run_id, attempts.c.number).in_(keys)))
+    }
+    states = _steps(tx, keys)
+    gates = list_gates(tx, [row.id for row in rows])
+    return [
+        _build(
+            row,
+            _attempt(found[row.id], states.get(row.id, ())),
+            [g for g in gates if g.run_id == row.id and g.attempt == row.attempt],
+        )
+        for row in rows
+    ]
+
+
+def _build(row: Row[Any], attempt: Attempt, gates: Sequence[Any]) -> Run:
+    return Run(
+        id=row.id,
+        model=row.model,
+        pipeline=codec.pipeline_of(row.pipeline_digest, row.document),
+        status=RunStatus(row.status),
+        submitter=row.submitter,
+        attempt=attempt,
+        gates=tuple(gates),
+        epoch=row.epoch,
+        snapshot_digest=row.snapshot_digest,
+        note=row.note,
+        created_at=row.created_at,
+        ended_at=row.ended_at,
+        error=row.error,
+    )
+
+
+def _attempt(row: Row[Any], states: Sequence[StepRun]) -> Attempt:
+    version = codec.VERSION.validate_python(row.version) if row.version is not None else None
+    return Attempt(row.number, Cause(row.cause), tuple(states), version, tuple(row.contributors), row.note)
+
+
+def _steps(tx: Transaction, keys: Sequence[tuple[str, int]]) -> dict[str, tuple[StepRun, ...]]:
+    query = select(steps).where(tuple_(steps.c.run_id, steps.c.attempt).in_(keys)).order_by(steps.c.position)
+    found: dict[str, list[StepRun]] = {}
+    for row in tx.execute(query):
+        found.setdefault(row.run_id, []).append(
+            StepRun(
+                name=row.name,
+                status=StepStatus(row.status),
+                tries=row.tries,
+                started_at=row.started_at,
+                ended_at=row.ended_at,
+                evidence_digest=row.evidence_digest,
+                training_run_id=row.training_run_id,
+                error=row.error,
+                note=row.note,
+                has_failed_checks=row.has_failed_checks,
+            )
+        )
+    return {run_id: tuple(states) for run_id, states in found.items()}
+
+
+def set_run(
+    tx: Transaction,
+    run: Run,
+    *,
+    status: RunStatus,
+    at: datetime,
+    audit: Sequence[AuditEvent],
+    error: str | None = None,
+    step: str | None = None,
+    attempt: int | None = None,
+    version: ModelVersion | None = None,
+) -> None:
+    """Move the run to `status`, if it still stands and belongs to whom it did when `run` was read.
+
+    Raises:
+        FencedError: somebody else was first.
+    """
+    values: dict[str, Any] = {"status": status.value, "updated_at": at, "error": error}
+    values["ended_at"] = None if status in _LIVE else at
+    if step is not None:
+        values["step"] = step
+    if attempt is not None:
+        values["attempt"] = attempt
+        values["version"] = version.version if version else runs.c.version
+    done = tx.execute(
+        update(runs)
+        .where(runs.c.id == run.id, runs.c.status == run.status.value, runs.c.epoch == run.epoch)
+        .values(**values)
+    )
+    _expect_one(done.rowcount, run)
+    add_events(tx, audit)
+
+
+_LIVE = frozenset({RunStatus.RUNNING, RunStatus.WAITING, RunStatus.CHANGES_REQUESTED})
+
+
+def set_step(
+    tx: Transaction, run: Run, name: str, *, status: StepStatus, at: datetime, audit: Sequence[AuditEvent], **more: Any
+) -> None:
+    """Move a step of the present attempt to `status`, fenced by its former status and the run's epoch.
+
+    `more` are columns of the step: tries, evidence_digest, training_run_id, log_digest, error, note,
+    has_failed_checks.
+
+    Raises:
+        FencedError: somebody else was first.
+    """
+    former = run.attempt.step(name)
+    values: dict[str, Any] = {"status": status.value, **more}
+    if status is StepStatus.RUNNING:
+        values |= {"started_at": at, "ended_at": None, "error": more.get("error")}
+    elif status is StepStatus.WAITING:
+        values.setdefault("started_at", at)
+    elif status is StepStatus.PENDING:
+        values |= {"started_at": None, "ended_at": None}
+    else:
+        values["ended_at"] = at
+    done = tx.execute(
+        update(steps)
+        .where(
+            steps.c.run_id == run.id,
+            steps.c.attempt == run.attempt.number,
+            steps.c.name == name,
+            steps.c.status == former.status.value,
+            select(runs.c.id).where(and_(runs.c.id == run.id, runs.c.epoch == run.epoch)).exists(),
+        )
+        .values(**values)
+    )
+    _expect_one(done.rowcount, run)
+    tx.execute(update(runs).where(runs.c.id == run.id, runs.c.epoch == run.epoch).values(step=name, updated_at=at))
+    add_events(tx, audit)
+
+
+def set_version(
+    tx: Transaction, run: Run, version: ModelVersion, *, contributors: Sequence[str], audit: Sequence[AuditEvent]
+) -> None:
+    """Record which version the present attempt is about."""
+    done = tx.execute(
+        update(runs).where(runs.c.id == run.id, runs.c.epoch == run.epoch).values(version=version.version)
+    )
+    _expect_one(done.rowcount, run)
+    tx.execute(
+        update(attempts)
+        .where(attempts.c.run_id == run.id, attempts.c.number == run.attempt.number)
+        .values(version=codec.plain(codec.VERSION, version), contributors=list(contributors))
+    )
+    add_events(tx, audit)
+
+
+def _expect_one(count: int, run: Run) -> None:
+    if count != 1:
+        raise FencedError(f"Run {run.id} was moved on by somebody else meanwhile.", "Read it again.")
+
+
+def count_runs(tx: Transaction) -> dict[str, int]:
+    """How many runs stand where: status -> count."""
+    rows = tx.execute(select(runs.c.status, func.count()).group_by(runs.c.status)).all()
+    return {str(status): int(count) for status, count in rows}
+
+
+def list_stuck_runs(tx: Transaction, *, older_than: datetime, limit: int = 100) -> list[str]:
+    """Runs that should be moving but were not touched since `older_than`: their wake-up may have been lost."""
+    query = (
+        select(runs.c.id)
+        .where(runs.c.status == RunStatus.RUNNING.value, runs.c.updated_at < older_than)
+        .order_by(runs.c.updated_at)
+        .limit(limit)
+    )
+    return [str(run_id) for run_id in tx.scalars(query)]
+
+
+def get_step_row(tx: Transaction, run_id: str, attempt: int, name: str) -> Row[Any] | None:
+    """The raw row of a step; None when there is none."""
+    return tx.execute(
+        select(steps).where(steps.c.run_id == run_id, steps.c.attempt == attempt, steps.c.name == name)
+    ).one_or_none()
