@@ -1,0 +1,102 @@
+"""What must hold at the moment of a deployment, whatever happened before: the last word of the rules.
+
+Every function takes what was read just now and answers in words; none of them trusts an earlier answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from signoff.domain.actor import Directory
+from signoff.domain.environment import Deployment, DeploymentKind, Environment
+from signoff.domain.evidence import Evidence, Provenance
+from signoff.domain.gate import Decision, Gate, GateStatus, evaluate
+from signoff.domain.pipeline import ApprovalStep, RuleSpec
+from signoff.domain.run import Run
+
+
+def gates_before(run: Run, position: int) -> list[tuple[ApprovalStep, Gate | None]]:
+    """The approval steps before step number `position`, with the newest round of each one's gate."""
+    return [(step, run.gate(step.name)) for step in run.pipeline.steps[:position] if isinstance(step, ApprovalStep)]
+
+
+def stale_gate(
+    run: Run, position: int, decisions: Mapping[str, Sequence[Decision]], people: Directory, manifest_digest: str
+) -> tuple[Gate, str] | None:
+    """The first gate before `position` whose approval no longer stands, and why in words; None when all stand.
+
+    `manifest_digest` is of the bytes that are about to be served.
+    """
+    earlier: list[Decision] = []
+    for step, gate in gates_before(run, position):
+        if gate is None or gate.status is not GateStatus.APPROVED:
+            # Cannot happen while the steps run in order; refusing is right even so.
+            raise ValueError(f"{step.name} has no approved gate before the deployment")
+        if gate.subject.manifest_digest != manifest_digest:
+            return gate, (
+                f"the model's bytes changed after the approval (approved {gate.subject.manifest_digest}, "
+                f"found {manifest_digest})"
+            )
+        mine = decisions.get(gate.id, ())
+        if evaluate(gate, mine, people, earlier=earlier).status is not GateStatus.APPROVED:
+            return gate, "somebody who approved may no longer decide here"
+        earlier += [d for d in mine if d.digest == gate.digest]
+    return None
+
+
+def outdated_gate(run: Run, position: int, environment: Environment, now: datetime) -> tuple[Gate, str] | None:
+    """The first gate whose approval is older than the environment allows, and that in words."""
+    if environment.max_age is None:
+        return None
+    for _, gate in gates_before(run, position):
+        if gate is not None and gate.closed_at is not None and now - gate.closed_at > environment.max_age:
+            return gate, f"its approval is older than the {environment.max_age} that {environment.name} allows"
+    return None
+
+
+def lacking(
+    environment: Environment, evidence: Sequence[Evidence], deployed_before: Sequence[Deployment], digest: str
+) -> str | None:
+    """What `environment` requires of the evidence and does not find, in words; None when it has all.
+
+    `deployed_before` are this model's deployments; `digest` is of the bytes.
+    """
+    require = environment.require
+    metrics = [metric for found in evidence for metric in found.metrics]
+    if require.measured and not any(metric.provenance is Provenance.MEASURED for metric in metrics):
+        return (
+            f"{environment.name} accepts measured metrics only, and no test step measured this version. "
+            "Add a `run` to the test step."
+        )
+    if require.checks_passed:
+        failed = [check.name for found in evidence for check in found.failed]
+        if failed:
+            return f"{environment.name} requires every check to pass, and these did not: {', '.join(failed)}."
+    came_from = require.came_from
+    if came_from is not None and not any(
+        d.environment == came_from and d.digest == digest and d.live_at is not None for d in deployed_before
+    ):
+        return f"{environment.name} takes only what was deployed to {came_from} first, and these bytes were not."
+    return None
+
+
+def missing_rules(run: Run, position: int, environment: Environment) -> tuple[RuleSpec, ...]:
+    """The environment's rules that no gate before `position` carries: they were added after the gate opened."""
+    carried = {rule for _, gate in gates_before(run, position) if gate is not None for rule in gate.environment_rules}
+    return tuple(rule for rule in environment.rules if rule not in carried)
+
+
+def is_superseded(run: Run, live: Deployment | None) -> bool:
+    """Whether a newer version was deployed since `run` opened, so that deploying it would be a step back."""
+    version = run.attempt.version
+    if live is None or version is None or run.created_at is None or live.kind is not DeploymentKind.RUN:
+        return False
+    if live.run_id == run.id or live.live_at is None or live.live_at < run.created_at:
+        return False
+    return _number(live.version) > _number(version.version)
+
+
+def _number(version: str) -> int:
+    """Registry versions count up; anything else compares as the oldest."""
+    return int(version) if version.isdigit() else -1

@@ -1,0 +1,74 @@
+"""`model_status`: the one word that a person follows. Derived from the rows, never stored."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from signoff.domain.environment import DeploymentStatus
+from signoff.domain.gate import GateStatus
+from signoff.domain.pipeline import DeploymentStep, TrainingStep
+from signoff.domain.run import Run, RunStatus, StepStatus
+
+
+class ModelStatus(StrEnum):
+    """Where the model of a run stands, in one word."""
+
+    UNTRAINED = "untrained"
+    SUBMITTED = "submitted"
+    IN_REVIEW = "in_review"
+    APPROVED = "approved"
+    CHANGES_REQUESTED = "changes_requested"
+    REJECTED = "rejected"
+    RETRAINING = "retraining"
+    DEPLOYED = "deployed"
+    FAILED = "failed"
+    ERRORED = "errored"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    SUPERSEDED = "superseded"
+    ROLLED_BACK = "rolled_back"
+
+
+_SAME_WORD = {
+    RunStatus.CHANGES_REQUESTED: ModelStatus.CHANGES_REQUESTED,
+    RunStatus.WAITING: ModelStatus.IN_REVIEW,
+    RunStatus.FAILED: ModelStatus.FAILED,
+    RunStatus.REJECTED: ModelStatus.REJECTED,
+    RunStatus.ERRORED: ModelStatus.ERRORED,
+    RunStatus.EXPIRED: ModelStatus.EXPIRED,
+    RunStatus.CANCELLED: ModelStatus.CANCELLED,
+    RunStatus.SUPERSEDED: ModelStatus.SUPERSEDED,
+}
+
+_OF_DEPLOYMENT = {
+    DeploymentStatus.LIVE: ModelStatus.DEPLOYED,
+    DeploymentStatus.REPLACED: ModelStatus.SUPERSEDED,
+    DeploymentStatus.ROLLED_BACK: ModelStatus.ROLLED_BACK,
+}
+
+
+def model_status(run: Run, deployment: DeploymentStatus | None = None) -> ModelStatus:
+    """The word for `run`; `deployment` is the status of its newest deployment, when it has one."""
+    if run.status in _SAME_WORD:
+        return _SAME_WORD[run.status]
+    if run.status is RunStatus.SUCCEEDED:
+        deploys = any(isinstance(step, DeploymentStep) for step in run.pipeline.steps)
+        return (
+            _OF_DEPLOYMENT.get(deployment or DeploymentStatus.LIVE, ModelStatus.APPROVED)
+            if deploys
+            else (ModelStatus.APPROVED)
+        )
+    if _is_training(run):
+        return ModelStatus.RETRAINING if run.attempt.number > 1 else ModelStatus.UNTRAINED
+    if run.gates and run.gates[-1].status is GateStatus.APPROVED:
+        return ModelStatus.APPROVED
+    return ModelStatus.SUBMITTED
+
+
+def _is_training(run: Run) -> bool:
+    """Whether the present attempt still has to bring forth its version."""
+    return run.attempt.version is None or any(
+        isinstance(step, TrainingStep)
+        and run.attempt.step(step.name).status in {StepStatus.PENDING, StepStatus.RUNNING}
+        for step in run.pipeline.steps
+    )

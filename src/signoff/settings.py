@@ -1,0 +1,163 @@
+"""One frozen Settings, read once from SIGNOFF_* (and *_FILE for what should not stand in an environment).
+
+Read by `bootstrap` and the command line. Every variable is listed here with its default; an unknown SIGNOFF_* name is
+refused with the nearest one that exists, because a misspelt setting that is silently ignored is a trap.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from signoff.domain.errors import ConfigurationError
+
+KNOWN = frozenset(
+    {
+        "SIGNOFF_HOME",
+        "SIGNOFF_DATABASE_URL",
+        "SIGNOFF_MIGRATE_DATABASE_URL",
+        "SIGNOFF_STORAGE_URL",
+        "SIGNOFF_URL",
+        "SIGNOFF_SERVER",
+        "SIGNOFF_TOKEN",
+        "SIGNOFF_LOG_FORMAT",
+        "SIGNOFF_STEP_MEMORY_LIMIT",
+        "SIGNOFF_SIGNING_KEY_FILE",
+        "SIGNOFF_SMTP_URL",
+    }
+)
+"""Every variable of the server, worker and client. What a *step* sees (SIGNOFF_RUN_ID, ...) is not read here."""
+
+OF_STEPS = frozenset(
+    {
+        "SIGNOFF_RUN_ID",
+        "SIGNOFF_STEP",
+        "SIGNOFF_ATTEMPT",
+        "SIGNOFF_TRY",
+        "SIGNOFF_OUTPUT",
+        "SIGNOFF_CONTEXT",
+        "SIGNOFF_MODEL_URI",
+        "SIGNOFF_MODEL_PATH",
+        "SIGNOFF_CHAMPION_URI",
+    }
+)
+"""What training and test commands see; harmless when a client runs inside one."""
+
+DEFAULT_URL = "http://localhost:8010"
+_PREFIXES = ("SIGNOFF_PARAM_", "SIGNOFF_OIDC_", "SIGNOFF_TEST_")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What an administrator chose. Secrets do not show in `repr`."""
+
+    home: Path
+    url: str = DEFAULT_URL
+    database_url: str | None = field(default=None, repr=False)
+    migrate_database_url: str | None = field(default=None, repr=False)
+    storage_url: str | None = field(default=None, repr=False)
+    tracking_uri: str | None = field(default=None, repr=False)
+    registry_uri: str | None = field(default=None, repr=False)
+    log_format: str = "human"
+    step_memory_limit: int | None = None
+
+    @property
+    def mlflow_uri(self) -> str:
+        """The tracking server, or a SQLite file in the home."""
+        return self.tracking_uri or f"sqlite:///{self.home / 'mlflow.db'}"
+
+    @property
+    def state_file(self) -> Path:
+        """Where `signoff up` writes its address and process, for the client and `signoff down`."""
+        return self.home / "up.json"
+
+    @property
+    def credentials_folder(self) -> Path:
+        """Where each person's session credential is kept, a 0600 file each."""
+        return self.home / "credentials"
+
+
+def default_home(environment: Mapping[str, str]) -> Path:
+    """SIGNOFF_HOME, or /var/lib/signoff as root, or the platform's data folder."""
+    chosen = environment.get("SIGNOFF_HOME")
+    if chosen:
+        return Path(chosen).expanduser().absolute()
+    if os.geteuid() == 0:
+        return Path("/var/lib/signoff")
+    from platformdirs import user_data_path
+
+    return user_data_path("signoff", appauthor=False)
+
+
+def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """The settings that `environment` (default: the process's own) asks for.
+
+    Raises:
+        ConfigurationError: an unknown SIGNOFF_* name, an unreadable *_FILE, or a value that cannot be.
+    """
+    env = dict(os.environ if environment is None else environment)
+    refuse_unknown(env)
+
+    def value(name: str) -> str | None:
+        return _value(env, name)
+
+    log_format = value("SIGNOFF_LOG_FORMAT") or "human"
+    if log_format not in {"human", "json"}:
+        raise ConfigurationError(f"SIGNOFF_LOG_FORMAT is {log_format!r}.", "Say human or json.")
+    limit = value("SIGNOFF_STEP_MEMORY_LIMIT")
+    if limit is not None and not limit.isdigit():
+        raise ConfigurationError(f"SIGNOFF_STEP_MEMORY_LIMIT is {limit!r}.", "Say a number of bytes.")
+    for later in ("SIGNOFF_SIGNING_KEY_FILE", "SIGNOFF_SMTP_URL"):
+        if later in env:
+            raise ConfigurationError(f"{later} is not available yet.", "Remove it; this version would ignore it.")
+    url = value("SIGNOFF_URL") or DEFAULT_URL
+    if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname:
+        raise ConfigurationError(f"SIGNOFF_URL is {url!r}.", "Say an address such as http://localhost:8010.")
+    storage = value("SIGNOFF_STORAGE_URL")
+    if storage is not None and urlsplit(storage).scheme not in {"", "file"}:
+        raise ConfigurationError(
+            f"SIGNOFF_STORAGE_URL names a {urlsplit(storage).scheme} store.",
+            "Object stores are not available yet: name a folder, or a file:// URL.",
+        )
+    return Settings(
+        home=default_home(env),
+        url=url.rstrip("/"),
+        database_url=value("SIGNOFF_DATABASE_URL"),
+        migrate_database_url=value("SIGNOFF_MIGRATE_DATABASE_URL"),
+        storage_url=storage,
+        tracking_uri=env.get("MLFLOW_TRACKING_URI") or None,
+        registry_uri=env.get("MLFLOW_REGISTRY_URI") or None,
+        log_format=log_format,
+        step_memory_limit=int(limit) if limit else None,
+    )
+
+
+def refuse_unknown(environment: Mapping[str, str]) -> None:
+    """Raise ConfigurationError for a SIGNOFF_* variable that does not exist."""
+    for name in sorted(environment):
+        if not name.startswith("SIGNOFF_") or name.startswith(_PREFIXES) or name in KNOWN | OF_STEPS:
+            continue
+        if name.removesuffix("_FILE") in KNOWN:
+            continue
+        near = difflib.get_close_matches(name, KNOWN, n=1)
+        hint = f"Did you mean {near[0]}?" if near else f"The settings are {', '.join(sorted(KNOWN))}."
+        raise ConfigurationError(f"{name} is not a setting of signoff.", hint)
+
+
+def _value(environment: Mapping[str, str], name: str) -> str | None:
+    """The variable, or the content of the file that NAME_FILE points to."""
+    if environment.get(name):
+        return environment[name]
+    file = environment.get(f"{name}_FILE")
+    if not file:
+        return None
+    try:
+        return Path(file).read_text().strip()
+    except OSError as error:
+        raise ConfigurationError(
+            f"{name}_FILE points to {file}, which cannot be read: {error.strerror}.", "Mend the path or its rights."
+        ) from error
