@@ -1,0 +1,117 @@
+"""What the format has words for but signoff cannot honour yet: checked in form, then refused, never ignored.
+
+A capability that arrives takes its line out of here and reads the field where it belongs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from signoff.spec.fields import Fields
+from signoff.spec.rules import read_approvers
+from signoff.spec.tree import Node
+
+Reader = Callable[[Fields, str], object]
+
+HINT = "take it out: this version of signoff cannot honour it"
+
+
+def refuse(fields: Fields, key: str, node: Node, *, value: str = "", hint: str = HINT) -> None:
+    """Say that `key` (with `value`) is understood but not available yet."""
+    called = f"{key}: {value}" if value else key
+    fields.error(node, f"{called} is not available yet", hint, code="not_available_yet")
+
+
+def read_deferred(fields: Fields, table: Mapping[str, Reader]) -> None:
+    """Check the form of every field of `table` that is there; refuse those that are well-formed."""
+    for key, read in table.items():
+        entry = fields.table.entries.get(key)
+        if entry is None:
+            fields.node(key)
+            continue
+        before = fields.problems.count
+        read(fields, key)
+        if fields.problems.count == before:
+            fields.problems.error(entry.key.place, f"{key} is not available yet", HINT, code="not_available_yet")
+
+
+def _text(fields: Fields, key: str) -> object:
+    return fields.text(key)
+
+
+def _texts(fields: Fields, key: str) -> object:
+    return fields.texts(key, "a list of texts")
+
+
+def _duration(fields: Fields, key: str) -> object:
+    return fields.duration(key)
+
+
+def _word(*known: str) -> Reader:
+    return lambda fields, key: fields.word(key, list(known))
+
+
+def _mapping(**inner: Reader) -> Reader:
+    def read(fields: Fields, key: str) -> None:
+        table = fields.table_of(key)
+        if table is None:
+            return
+        inside = Fields(table, key, fields.problems)
+        for name, read_inner in inner.items():
+            if name in inside:
+                read_inner(inside, name)
+            else:
+                inside.node(name)
+        inside.close()
+
+    return read
+
+
+def _whole(fields: Fields, key: str) -> object:
+    return fields.whole(key, default=2, least=1, most=100)
+
+
+def _fraction(fields: Fields, key: str) -> object:
+    return fields.fraction(key)
+
+
+def _rules(fields: Fields, key: str) -> object:
+    return fields.items(key, "a list of rules")
+
+
+TOP: Mapping[str, Reader] = {
+    "notify": _texts,
+    "on": _mapping(model_version=_text),
+    "stop_when_no_better": _mapping(metric=_text, rounds=_whole),
+}
+APPROVAL: Mapping[str, Reader] = {
+    "timeout": _duration,
+    "on_timeout": _word("expire", "escalate"),
+    "escalate_to": read_approvers,
+    "remind_every": _duration,
+    "valid_for": _duration,
+    "step_up": _text,
+}
+TEST: Mapping[str, Reader] = {
+    "task": _text,
+    "compare": _word("champion"),
+    "slices": _texts,
+    "sensitive": _texts,
+    "correct": _text,
+}
+CHECK: Mapping[str, Reader] = {
+    "confidence": _fraction,
+    "on_uncertain": _word("people", "fail", "pass"),
+    "for_each": _text,
+}
+ENVIRONMENT: Mapping[str, Reader] = {
+    "step_up": _text,
+    "freeze": _rules,
+    "break_glass": _mapping(
+        approvers=read_approvers,
+        required_approvals=_whole,
+        expires=_duration,
+        on_expiry=_word("escalate", "return_to_former"),
+    ),
+    "private": lambda fields, key: fields.flag(key, default=False),
+}

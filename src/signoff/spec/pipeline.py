@@ -1,0 +1,134 @@
+"""`signoff.yaml` -> `domain.Pipeline`, or everything that is wrong with it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from hashlib import sha256
+
+from signoff.domain.errors import PipelineError
+from signoff.domain.pipeline import Concurrency, Pipeline, TrainingStep
+from signoff.spec import deferred
+from signoff.spec.fields import Fields, kind_of
+from signoff.spec.known import Known
+from signoff.spec.lint import lint
+from signoff.spec.problem import TOP, Problem, Problems
+from signoff.spec.steps import ReadStep, read_step
+from signoff.spec.tree import Node, Table, decode, grow
+
+PIPELINE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,127}")
+MODEL_NAME = re.compile(r"[^\s/:\x00-\x1f](?:[^/:\x00-\x1f]{0,253}[^\s/:\x00-\x1f])?")
+MOST_ATTEMPTS = 100
+SMALLEST = "a pipeline starts with steps:"
+
+_MISTAKES = {
+    **dict.fromkeys(("step", "stages", "jobs", "tasks", "pipeline"), "steps"),
+    **dict.fromkeys(("attempts", "retries", "max_retries", "max_tries", "max_iterations"), "max_attempts"),
+    **dict.fromkeys(("notifications", "notifiers"), "notify"),
+    **dict.fromkeys(("title", "id"), "name"),
+    **dict.fromkeys(("model_name", "registered_model"), "model"),
+    **dict.fromkeys(("trigger", "triggers"), "on"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What reading a pipeline file gave: the pipeline, unless one of the problems is an error."""
+
+    pipeline: Pipeline | None
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        """The problems that refuse the file."""
+        return tuple(problem for problem in self.problems if problem.is_error)
+
+
+def read_pipeline(
+    text: str | bytes,
+    *,
+    filename: str = "signoff.yaml",
+    folder_name: str | None = None,
+    context: Known | None = None,
+) -> Reading:
+    """The pipeline of a file, or every problem in it. Never raises because of what the file holds.
+
+    `folder_name` names a pipeline that has no name of its own; `context` is what the server knows.
+    """
+    content, problems = decode(text, filename)
+    if content is None:
+        return Reading(None, problems.sorted())
+    root = grow(content, problems)
+    pipeline = None if root is None else _read(root, problems, folder_name, context)
+    if root is None and not problems.has_errors:
+        problems.error(TOP, "the file is empty", SMALLEST, code="missing")
+    if pipeline is None or problems.has_errors:
+        return Reading(None, problems.sorted())
+    digest = sha256(text if isinstance(text, bytes) else text.encode()).hexdigest()
+    return Reading(replace(pipeline, digest=f"sha256:{digest}"), problems.sorted())
+
+
+def load_pipeline(
+    text: str | bytes,
+    *,
+    filename: str = "signoff.yaml",
+    folder_name: str | None = None,
+    context: Known | None = None,
+) -> Pipeline:
+    """The pipeline of a file, for callers that want one or nothing.
+
+    Raises:
+        PipelineError: the file is wrong; `problems` holds each `Problem`.
+    """
+    reading = read_pipeline(text, filename=filename, folder_name=folder_name, context=context)
+    if reading.pipeline is None:
+        errors = reading.errors
+        count = "one error" if len(errors) == 1 else f"{len(errors)} errors"
+        what = f"{filename} has {count}; the first: {errors[0].message} (line {errors[0].line})."
+        raise PipelineError(what, errors[0].hint, reading.problems)
+    return reading.pipeline
+
+
+def _read(root: Node, problems: Problems, folder_name: str | None, context: Known | None) -> Pipeline | None:
+    if not isinstance(root, Table):
+        problems.error(root.place, f"the file must be a mapping with steps, not {kind_of(root)}", SMALLEST, code="type")
+        return None
+    fields = Fields(root, "the pipeline", problems)
+    name = fields.named("name", PIPELINE_NAME, "use letters, digits, spaces and . _ -")
+    model = fields.named("model", MODEL_NAME, "a registered model's name has no / and no :")
+    max_attempts = fields.whole("max_attempts", default=3, least=1, most=MOST_ATTEMPTS)
+    concurrency = fields.choice("concurrency", Concurrency, default=Concurrency.QUEUE)
+    if concurrency is not Concurrency.QUEUE:
+        node = root.entries["concurrency"].value
+        deferred.refuse(fields, "concurrency", node, value=concurrency, hint="take it out, or write queue")
+    deferred.read_deferred(fields, deferred.TOP)
+    steps = _read_steps(fields)
+    fields.close(_MISTAKES, _step_at_top)
+    fields.require("steps", SMALLEST)
+    read_steps = [read for read in steps if read is not None]
+    values = tuple(read.step for read in read_steps)
+    pipeline = Pipeline(name or _name_from(folder_name), "", values, model, max_attempts, concurrency)
+    if len(read_steps) == len(steps):
+        lint(pipeline, read_steps, problems, context)
+    return pipeline
+
+
+def _read_steps(fields: Fields) -> list[ReadStep | None]:
+    names: dict[str, int] = {}
+    steps: list[ReadStep | None] = []
+    has_training = False
+    for number, node in enumerate(fields.items("steps", "a list of steps", "write - name: approve_model") or (), 1):
+        read = read_step(node, number, fields.problems, names, has_training=has_training)
+        has_training = has_training or (read is not None and isinstance(read.step, TrainingStep))
+        steps.append(read)
+    return steps
+
+
+def _step_at_top(key: str) -> str | None:
+    return f"{key} belongs to a step, under steps:" if key in {"type", "inputs", "on_reject", "on_fail"} else None
+
+
+def _name_from(folder_name: str | None) -> str:
+    """A pipeline's name from its folder's, which may hold anything."""
+    cleaned = re.sub(r"[^A-Za-z0-9 ._-]+", "-", folder_name or "").strip(" ._-")[:128]
+    return cleaned or "pipeline"
