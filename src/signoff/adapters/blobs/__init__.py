@@ -1,0 +1,1 @@
+"""Where content-addressed files are kept: a folder, or memory in tests."""

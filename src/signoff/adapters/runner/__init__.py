@@ -1,0 +1,1 @@
+"""What runs training and test commands: child processes here, a double for tests."""

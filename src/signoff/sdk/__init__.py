@@ -1,0 +1,1 @@
+"""The Python client over REST; imports no server code."""
