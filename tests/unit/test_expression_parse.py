@@ -303,6 +303,7 @@ def test_a_sum_of_forty_terms_is_fine() -> None:
             "a[0] is not a name.",
             'Write accuracy, champion.accuracy, step.accuracy, metric["a name"], model.version or model.tags["key"].',
         ),
+        ('r"x" == "a"', 0, 1, "r is not expected here.", "Strings have no prefix."),
         ("a\t> 1", 1, 1, "The character U+0009 is not in the language.", "Write spaces."),
         ("a > 1\n", 5, 1, "The character U+000A is not in the language.", "Write it on one line."),
         ("a" * 1005, 1000, 1, "The expression has 1005 characters; 1000 are allowed.", "Split it into several checks."),
