@@ -1,0 +1,60 @@
+"""The alias deployer: live is what the environment's alias in the registry points at. Others serve from there.
+
+It also knows how a deployment is mirrored on a version for people's eyes. Only `bootstrap` imports this, and `server`.
+"""
+
+from __future__ import annotations
+
+from signoff.domain.environment import Environment
+from signoff.domain.errors import DigestMismatchError
+from signoff.ports import Live, Release, Tracking
+from signoff.proof.manifest import verify
+
+
+class AliasDeployer:
+    """Moves the environment's alias to versions whose bytes are the approved ones."""
+
+    def __init__(self, tracking: Tracking) -> None:
+        self._tracking = tracking
+
+    def deploy(self, release: Release, /) -> str | None:
+        """Verify the bytes, then move the alias; nothing answers anywhere, so no address.
+
+        Raises:
+            DigestMismatchError: the bytes are not those of the version, here or in the registry.
+            UnavailableError: the registry did not answer.
+        """
+        version, alias = release.version, release.environment.deployer.alias
+        verify(release.path, version.digest)
+        now = self._tracking.alias(version.model, alias)
+        if now is None or now.version != version.version:
+            self._tracking.set_alias(version.model, alias, version.version)
+        elif now.digest != version.digest:
+            raise DigestMismatchError(
+                f"The registry's files of {version.label} are not the ones that were approved.",
+                "Find out who changed them, then submit the version again.",
+            )
+        mirror(self._tracking, release)
+        return None
+
+    def current(self, environment: Environment, model: str, /) -> Live | None:
+        """The version behind the alias, with the digest of its bytes as they are now."""
+        version = self._tracking.alias(model, environment.deployer.alias)
+        return Live(version.version, version.digest) if version else None
+
+    def ensure(self, release: Release, /) -> str | None:
+        """An alias outlives reboots: move it only when it is gone."""
+        if self.current(release.environment, release.version.model) is None:
+            self.deploy(release)
+        return None
+
+
+def mirror(tracking: Tracking, release: Release) -> None:
+    """Tag the version with what was deployed where, and by which run. People read it; signoff never does."""
+    tags = {
+        "signoff.status": "deployed",
+        "signoff.digest": release.version.digest,
+        "signoff.environment": release.environment.name,
+        "signoff.run": str(release.approval.get("run") or release.key.partition("/")[0]),
+    }
+    tracking.set_tags(release.version.model, release.version.version, tags)
