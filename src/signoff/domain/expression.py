@@ -4,7 +4,7 @@ An answer is true, false or *uncertain*. Numbers are ranges where metrics carry 
 comparison is true if it holds for all their numbers and false if for none, and answers are joined by Kleene's strong
 three-valued logic (S. C. Kleene, *Introduction to Metamathematics*, 1952, section 64): what is not known spoils an
 answer only where the answer depends on it. Each comparison is weighed by itself, so ``a > b or a <= b`` of an uncertain
-``a`` is uncertain. Everybody may import this file, and takes `parse`, `Expression`, `ExpressionError`, `Truth` from it.
+``a`` is uncertain. Everybody may import this file, and takes the names in `__all__` from it.
 """
 
 from __future__ import annotations
@@ -32,17 +32,9 @@ from signoff.domain.expression_range import NoValueError, Range, Truth, compare,
 from signoff.domain.expression_words import ExpressionError
 
 __all__ = [
-    "NO_CHAMPION",
-    "Answer",
-    "Expression",
-    "ExpressionError",
-    "Scope",
-    "Truth",
-    "evaluate",
-    "judge_check",
-    "may_auto_approve",
-    "parse",
-]
+    "NO_CHAMPION", "Answer", "Expression", "ExpressionError", "Origin", "Reference", "Scope", "Truth",
+    "evaluate", "judge_check", "may_auto_approve", "parse",
+]  # fmt: skip
 
 NO_CHAMPION = "no champion to compare with"
 NO_PAIRED_COMPARISON = "no paired comparison yet"
