@@ -110,10 +110,17 @@ class Outcome:
     notes: tuple[str, ...] = ()
 
 
+class Log(Protocol):
+    """Where a command's output goes as it comes; a file opened for writing bytes is one."""
+
+    def write(self, data: bytes, /) -> int:
+        """Keep all of `data`; OSError when that is impossible (a full disk)."""
+
+
 class Runner(Protocol):
     """Runs training and test commands."""
 
-    def run(self, task: Task, log: IO[bytes], should_stop: Callable[[], str | None], /) -> Outcome:
+    def run(self, task: Task, log: Log, should_stop: Callable[[], str | None], /) -> Outcome:
         """Run `task` to its end, writing its output to `log` as it comes.
 
         `should_stop` is asked at least every second; when it returns a word (``cancelled``, ``stopped``) the whole

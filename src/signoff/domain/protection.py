@@ -64,10 +64,12 @@ def lacking(
     """
     require = environment.require
     metrics = [metric for found in evidence for metric in found.metrics]
-    if require.measured and not any(metric.provenance is Provenance.MEASURED for metric in metrics):
+    claimed = [check.name for found in evidence for check in found.checks if not check.is_measured]
+    if require.measured and (claimed or not any(m.provenance is Provenance.MEASURED for m in metrics)):
+        because = f"these checks read claimed ones: {', '.join(claimed)}" if claimed else "no test step measured any"
         return (
-            f"{environment.name} accepts measured metrics only, and no test step measured this version. "
-            "Add a `run` to the test step."
+            f"{environment.name} accepts measured metrics only, and {because}. "
+            "Let a test step with a `run` report what its checks read."
         )
     if require.checks_passed:
         failed = [check.name for found in evidence for check in found.failed]

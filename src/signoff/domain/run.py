@@ -86,6 +86,7 @@ STEP_TRANSITIONS: Mapping[StepStatus, frozenset[StepStatus]] = {
     ),
     StepStatus.RUNNING: frozenset(
         {
+            StepStatus.RUNNING,  # a worker died in it, and another one tries again
             StepStatus.PENDING,  # handed back by a worker told to stop, or a deployment to be approved anew
             StepStatus.SUCCEEDED,
             StepStatus.FAILED,

@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from signoff.domain.audit import AuditEvent
 from signoff.domain.environment import Deployment, DeploymentKind, DeploymentStatus
+from signoff.domain.errors import NotFoundError
 from signoff.domain.version import ModelVersion
 from signoff.store import codec
 from signoff.store.audit import add_events
@@ -156,3 +157,11 @@ def _deployment(row: Row[Any]) -> Deployment:
         address=row.address,
         note=row.note,
     )
+
+
+def get_deployment(tx: Transaction, deployment_id: str) -> Deployment:
+    """The deployment called `deployment_id`; NotFoundError when there is none."""
+    row = tx.execute(select(deployments).where(deployments.c.id == deployment_id)).one_or_none()
+    if row is None:
+        raise NotFoundError(f"No deployment is called {deployment_id}.", "`signoff deployments` shows them.")
+    return _deployment(row)

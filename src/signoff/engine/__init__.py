@@ -1,0 +1,1 @@
+"""Drives runs to their end: the only importer of procrastinate. Jobs, the advance loop, the minute tick, rescue."""

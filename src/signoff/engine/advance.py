@@ -1,0 +1,223 @@
+"""The advance loop: ask `next_action`, do that one thing, again, until the run waits or has ended.
+
+One job runs it at a time for a run (the job's lock); the epoch makes sure of it even when a stalled worker wakes up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from signoff.domain.audit import Event
+from signoff.domain.errors import (
+    CancelledError,
+    FencedError,
+    HandedBackError,
+    MachineryError,
+    SignoffError,
+    UnavailableError,
+)
+from signoff.domain.pipeline import DeploymentStep, Step, TestStep, TrainingStep
+from signoff.domain.run import (
+    AwaitSubmission,
+    ConfirmGate,
+    DoStep,
+    EndGateStep,
+    Finish,
+    OpenGate,
+    PassStep,
+    Run,
+    RunStatus,
+    StartAttempt,
+    StepStatus,
+    Wait,
+    next_action,
+)
+from signoff.engine import attempts, deploying, gates, testing, training
+from signoff.engine.events import event
+from signoff.engine.jobs import wake_run
+from signoff.engine.machinery import LOG, Machinery
+from signoff.engine.mirror import mirror
+from signoff.store import runs
+
+_MOST_DEATHS = 4
+"""How often a worker may die in a step, beyond its retries, before the step is given up as errored."""
+
+_FINISHED = {
+    RunStatus.SUCCEEDED: Event.RUN_SUCCEEDED,
+    RunStatus.FAILED: Event.RUN_FAILED,
+    RunStatus.REJECTED: Event.RUN_REJECTED,
+    RunStatus.ERRORED: Event.RUN_ERRORED,
+    RunStatus.EXPIRED: Event.RUN_EXPIRED,
+    RunStatus.CANCELLED: Event.RUN_CANCELLED,
+    RunStatus.SUPERSEDED: Event.RUN_SUPERSEDED,
+}
+
+
+def advance(machinery: Machinery, run_id: str) -> None:
+    """Drive the run as far as it goes without anybody's doing.
+
+    Raises:
+        UnavailableError: the database went away; the job is repeated.
+    """
+    with machinery.database.begin() as tx:
+        run = runs.take_run(tx, run_id)
+    log = LOG.bind(run=run_id)
+    try:
+        while _do_one(machinery, run):
+            with machinery.database.begin() as tx:
+                epoch, run = run.epoch, runs.get_run(tx, run_id)
+            if run.epoch != epoch:
+                log.info("somebody else took the run over")
+                return
+    except (FencedError, CancelledError) as stopped:
+        log.info("this worker's part in the run is over", why=stopped.what)
+    except HandedBackError:
+        _hand_back(machinery, run_id, run.epoch)
+    mirror(machinery, run_id)
+
+
+def _do_one(machinery: Machinery, run: Run) -> bool:
+    """Do the next thing; False when the run now waits or has ended."""
+    action = next_action(run)
+    goes_on = True
+    match action:
+        case Wait():
+            goes_on = False
+        case Finish():
+            _finish(machinery, run, action)
+            goes_on = False
+        case AwaitSubmission():
+            attempts.await_submission(machinery, run, action)
+            goes_on = False
+        case StartAttempt():
+            attempts.start_attempt(machinery, run, action)
+        case PassStep():
+            training.pass_training(machinery, run, action)
+        case EndGateStep():
+            gates.end_gate_step(machinery, run, action)
+        case OpenGate(step):
+            _guarded(machinery, run, step, lambda: gates.open_gate(machinery, run, action))
+        case ConfirmGate(step):
+            _guarded(machinery, run, step, lambda: gates.confirm_gate(machinery, run, action))
+        case DoStep(step):
+            goes_on = _do_step(machinery, run, step)
+    return goes_on
+
+
+def _do_step(machinery: Machinery, run: Run, step: Step) -> bool:
+    """Start (or, after a worker's death, start again) a training, test or deployment step and carry it out."""
+    state = run.attempt.step(step.name)
+    if isinstance(step, DeploymentStep) and state.status is StepStatus.PENDING:
+        queued: list[bool] = []
+        _guarded(machinery, run, step, lambda: queued.append(not deploying.begin(machinery, run, step)))
+        return not any(queued)
+    if state.status is StepStatus.RUNNING and state.tries > _retries(step) + _MOST_DEATHS:
+        what = f"Workers died {state.tries} times while {step.name} ran."
+        hint = "Look at the worker's memory and log, then `signoff retry`."
+        _give_up(machinery, run, step, MachineryError(what, hint, is_retryable=False))
+        return True
+    started = _start(machinery, run, step)
+    _guarded(machinery, started, step, lambda: _carry_out(machinery, started, step))
+    return True
+
+
+def _retries(step: Step) -> int:
+    return step.command.retries if isinstance(step, TrainingStep | TestStep) and step.command else 0
+
+
+def _start(machinery: Machinery, run: Run, step: Step) -> Run:
+    """Mark the step running, one try more; returns the run as it is then."""
+    at = machinery.clock()
+    tries = run.attempt.step(step.name).tries + 1
+    with machinery.database.begin() as tx:
+        started = event(Event.STEP_STARTED, run, at, step=step.name, tries=tries)
+        runs.set_step(tx, run, step.name, status=StepStatus.RUNNING, at=at, tries=tries, audit=[started])
+        return runs.get_run(tx, run.id)
+
+
+def _carry_out(machinery: Machinery, run: Run, step: Step) -> None:
+    if isinstance(step, TrainingStep):
+        training.train(machinery, run, step)
+    elif isinstance(step, TestStep):
+        testing.test_version(machinery, run, step)
+    elif isinstance(step, DeploymentStep):
+        deploying.deploy(machinery, run, step)
+
+
+def _guarded(machinery: Machinery, run: Run, step: Step, act: Callable[[], None]) -> None:
+    """Call `act`; when the outside is away ask again a few times; when the machinery broke, say so on the step."""
+    for pause in (*machinery.retry_pauses, None):
+        try:
+            act()
+        except UnavailableError as error:
+            machinery.database.ping()  # the database being away is not the step's failure: the job is repeated
+            if pause is None:
+                _give_up(machinery, run, step, error)
+                return
+            LOG.warning("the outside did not answer; asking again", run=run.id, step=step.name, error=str(error))
+            if machinery.stopping.wait(pause):
+                raise HandedBackError(f"The worker was told to stop while {step.name} waited.") from error
+        except (FencedError, HandedBackError, CancelledError):
+            raise
+        except SignoffError as error:
+            _give_up(machinery, run, step, error)
+            return
+        except Exception as error:  # noqa: BLE001 - a bug must end as an errored, retryable run, not as a lost job
+            LOG.exception("a bug in signoff, or a surprise from a library", run=run.id, step=step.name)
+            words = f"{type(error).__name__}: {error}"
+            _give_up(machinery, run, step, MachineryError(words, "This is a bug; the worker's log has the details."))
+            return
+        else:
+            return
+
+
+def _give_up(machinery: Machinery, run: Run, step: Step, error: SignoffError) -> None:
+    """The step errored; where it has retries left, it is pending again."""
+    at = machinery.clock()
+    with machinery.database.begin() as tx:
+        present = runs.get_run(tx, run.id)
+        if present.epoch != run.epoch:
+            raise FencedError(f"Run {run.id} was taken over.", "")
+        state = present.attempt.step(step.name)
+        may_repeat = 0 < state.tries <= _retries(step) and getattr(error, "is_retryable", True)
+        errored = event(Event.STEP_ERRORED, run, at, step=step.name, error=str(error), code=error.code)
+        if state.status is StepStatus.PENDING:
+            # Nothing began (a gate that could not open, a deployment that may not start): it passes through running.
+            runs.set_step(tx, present, step.name, status=StepStatus.RUNNING, at=at, audit=[])
+            present = runs.get_run(tx, run.id)
+        if isinstance(step, DeploymentStep):
+            deploying.abandon(tx, machinery, present, error)
+        runs.set_step(
+            tx,
+            present,
+            step.name,
+            status=StepStatus.PENDING if may_repeat and state.status is StepStatus.RUNNING else StepStatus.ERRORED,
+            at=at,
+            error=str(error),
+            audit=[errored],
+        )
+
+
+def _hand_back(machinery: Machinery, run_id: str, epoch: int) -> None:
+    """The worker stops: what it was doing is pending again, and another worker is asked to do it."""
+    at = machinery.clock()
+    with machinery.database.begin() as tx:
+        run = runs.get_run(tx, run_id)
+        if run.epoch != epoch:
+            return
+        for state in run.attempt.steps:
+            if state.status is StepStatus.RUNNING and not isinstance(run.pipeline.step(state.name), DeploymentStep):
+                back = event(Event.STEP_HANDED_BACK, run, at, step=state.name)
+                runs.set_step(
+                    tx, run, state.name, status=StepStatus.PENDING, at=at, tries=state.tries - 1, audit=[back]
+                )
+        wake_run(tx, run_id)
+
+
+def _finish(machinery: Machinery, run: Run, action: Finish) -> None:
+    at = machinery.clock()
+    with machinery.database.begin() as tx:
+        done = event(_FINISHED[action.status], run, at, reason=action.reason)
+        error = action.reason if action.status is not RunStatus.SUCCEEDED else None
+        runs.set_run(tx, run, status=action.status, at=at, audit=[done], error=error or None)
+    LOG.info("run ended", run=run.id, status=action.status.value)

@@ -1,0 +1,59 @@
+"""The retrain loop: the next attempt, or waiting for the submitter's next version."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from signoff.domain.audit import Event
+from signoff.domain.pipeline import Pipeline, TrainingStep
+from signoff.domain.run import Attempt, AwaitSubmission, Cause, Run, RunStatus, StartAttempt, StepRun, StepStatus
+from signoff.engine.events import event
+from signoff.engine.machinery import Machinery
+from signoff.store import runs
+
+_WORDS = {
+    Cause.CHECK_FAILED: "a check failed",
+    Cause.CHANGES_REQUESTED: "changes were requested",
+    Cause.REJECTED: "it was rejected",
+}
+
+
+def new_steps(pipeline: Pipeline, *, start: int = 0, is_submitted: bool) -> tuple[StepRun, ...]:
+    """The steps of a new attempt.
+
+    Those before number `start` are kept from the attempt before; with a submitted version training commands are
+    passed over.
+    """
+    steps = []
+    for index, step in enumerate(pipeline.steps):
+        if index < start:
+            steps.append(StepRun(step.name, StepStatus.SKIPPED, note="kept from the attempt before"))
+        elif is_submitted and isinstance(step, TrainingStep) and step.command is not None:
+            steps.append(StepRun(step.name, StepStatus.SKIPPED, note="the submitted version takes its place"))
+        else:
+            steps.append(StepRun(step.name))
+    return tuple(steps)
+
+
+def start_attempt(machinery: Machinery, run: Run, action: StartAttempt) -> None:
+    """Begin the next attempt at the training step; the former one's feedback is its input."""
+    at = machinery.clock()
+    attempt = Attempt(
+        number=run.attempt.number + 1,
+        cause=action.cause,
+        steps=new_steps(run.pipeline, start=action.position, is_submitted=False),
+        contributors=(run.submitter,),
+        note=f"trained again because {_WORDS.get(action.cause, action.cause)}",
+    )
+    following = replace(run, attempt=attempt)
+    started = event(Event.ATTEMPT_STARTED, following, at, cause=action.cause.value)
+    with machinery.database.begin() as tx:
+        runs.add_attempt(tx, following, status=RunStatus.RUNNING, at=at, audit=[started])
+
+
+def await_submission(machinery: Machinery, run: Run, action: AwaitSubmission) -> None:
+    """Nothing here can train: the run waits, visibly, for the next version."""
+    at = machinery.clock()
+    waits = event(Event.RUN_CHANGES_REQUESTED, run, at, cause=action.cause.value)
+    with machinery.database.begin() as tx:
+        runs.set_run(tx, run, status=RunStatus.CHANGES_REQUESTED, at=at, audit=[waits])

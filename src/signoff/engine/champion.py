@@ -1,0 +1,49 @@
+"""The champion: the version now behind the guarded environment's alias, and the metrics it is known by."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from signoff.domain.environment import LOCAL, Environment
+from signoff.domain.evidence import Champion, Metric, Provenance
+from signoff.domain.run import Run
+from signoff.domain.version import ModelVersion
+from signoff.engine.machinery import Machinery
+from signoff.store import deployments, evidence, people, runs
+from signoff.store.database import Transaction
+
+
+def guarded_environment(tx: Transaction, run: Run, position: int) -> Environment | None:
+    """The environment of the next deployment step at or after `position`; None when the pipeline deploys nothing."""
+    step = run.pipeline.deployment_after(position)
+    return people.get_environments(tx).get(step.environment) if step is not None else None
+
+
+def find_champion(machinery: Machinery, run: Run, position: int) -> tuple[Champion, ModelVersion] | None:
+    """The version to beat, asked of the registry now; None when there is none, or it is the candidate itself."""
+    with machinery.database.begin() as tx:
+        environment = guarded_environment(tx, run, position) or people.get_environments(tx)[LOCAL.name]
+    version = machinery.tracking.alias(run.model, environment.deployer.alias)
+    candidate = run.attempt.version
+    if version is None or (candidate is not None and version.version == candidate.version):
+        return None
+    return Champion(version.version, version.digest, _metrics(machinery, environment, version)), version
+
+
+def _metrics(machinery: Machinery, environment: Environment, version: ModelVersion) -> dict[str, Metric]:
+    """What was measured of the champion when it was signed off; else what was logged with it."""
+    claimed = {name: Metric(name, value, Provenance.CLAIMED) for name, value in version.metrics.items()}
+    with machinery.database.begin() as tx:
+        live = deployments.find_live(tx, environment.name, version.model)
+        if live is None or live.digest != version.digest:
+            return claimed
+        digests = [
+            step.evidence_digest
+            for attempt in runs.list_attempts(tx, live.run_id)
+            if attempt.version is not None and attempt.version.digest == version.digest
+            for step in attempt.steps
+            if step.evidence_digest is not None
+        ]
+        found = evidence.list_evidence(tx, digests)
+    measured = {m.name: replace(m, step=None) for digest in digests for m in found[digest].metrics}
+    return {**claimed, **measured}

@@ -1,0 +1,182 @@
+"""Runs the command of a training or test step: what it sees, its log, and how it may end early."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+
+from signoff.domain.errors import CancelledError, HandedBackError, MachineryError, UnavailableError
+from signoff.domain.evidence import CheckStatus, Metric, to_plain
+from signoff.domain.pipeline import Command
+from signoff.domain.run import Run
+from signoff.engine.logbook import Logbook
+from signoff.engine.machinery import LOG, Machinery
+from signoff.ports import Task
+from signoff.store import evidence, gates, runs
+from signoff.store.tables import runs as runs_table
+
+_POLL_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A command that ran to its own end: exit status, output folder and the blob of its log."""
+
+    exit_status: int
+    output: Path
+    log_digest: str
+    notes: tuple[str, ...] = ()
+
+
+def key_of(run: Run, step: str) -> str:
+    """The idempotency key of an outside effect: ``run/step/attempt``."""
+    return f"{run.id}/{step}/{run.attempt.number}"
+
+
+def run_command(
+    machinery: Machinery,
+    run: Run,
+    step: str,
+    command: Command,
+    *,
+    environment: Mapping[str, str],
+    extra: dict[str, Any],
+) -> Ended:
+    """Run `command` for `step`, its log kept live; `environment` and `extra` go beyond what every command sees.
+
+    Raises:
+        HandedBackError: the worker was told to stop.
+        CancelledError: the run was cancelled or taken over.
+        MachineryError: it could not start, took too long or wrote too much.
+    """
+    attempt = run.attempt.number
+    scratch = machinery.work / run.id / f"{step}-{attempt}"
+    scratch.mkdir(parents=True, exist_ok=True)
+    folder = machinery.checkout(run.snapshot_digest, scratch / "folder.tgz") if run.snapshot_digest else None
+    tries = run.attempt.step(step).tries
+    logbook = Logbook(machinery, run.id, attempt, step)
+    task = Task(
+        key=key_of(run, step),
+        attempt_number=attempt,
+        try_number=tries,
+        argv=command.argv,
+        work=scratch,
+        folder=folder,
+        environment={**_variables(run, step, tries, command), **environment},
+        context={**context_of(machinery, run, step, command), **extra},
+        python=command.python,
+        timeout=command.timeout.total_seconds() if command.timeout else None,
+    )
+    try:
+        outcome = machinery.runner.run(task, logbook, _watch(machinery, run, logbook))
+        for note in outcome.notes:
+            logbook.say(note)
+    except BaseException:
+        with suppress(MachineryError, UnavailableError):
+            logbook.finish()
+        raise
+    log_digest = logbook.finish()
+    match outcome.reason:
+        case "stopped":
+            raise HandedBackError(f"The worker was told to stop while {step} ran.")
+        case "cancelled":
+            raise CancelledError(f"{step} was cancelled.")
+        case None:
+            return Ended(outcome.exit_status, outcome.output, log_digest, outcome.notes)
+        case "timeout":
+            what = f"{step} took longer than its timeout of {command.timeout}."
+            raise MachineryError(what, "Raise the step's timeout or make it faster.", is_retryable=False)
+        case reason:
+            words = " ".join(outcome.notes) or f"{step} was ended: {reason}."
+            raise MachineryError(words, "`signoff logs` shows what it wrote.", is_retryable=False)
+
+
+def _watch(machinery: Machinery, run: Run, logbook: Logbook) -> Callable[[], str | None]:
+    """Tells the runner when to end the command: the worker stops, or the run is no longer ours."""
+    asked_at = time.monotonic()
+
+    def should_stop() -> str | None:
+        nonlocal asked_at
+        if machinery.stopping.is_set():
+            return "stopped"
+        if time.monotonic() - asked_at < _POLL_SECONDS:
+            return None
+        asked_at = time.monotonic()
+        try:
+            logbook.tend()
+            with machinery.database.begin() as tx:
+                epoch = tx.scalar(select(runs_table.c.epoch).where(runs_table.c.id == run.id))
+        except UnavailableError:
+            LOG.warning("the database is away while a command runs; it runs on", run=run.id)
+            return None
+        return None if epoch == run.epoch else "cancelled"
+
+    return should_stop
+
+
+def _variables(run: Run, step: str, tries: int, command: Command) -> dict[str, str]:
+    known = {
+        "SIGNOFF_RUN_ID": run.id,
+        "SIGNOFF_STEP": step,
+        "SIGNOFF_ATTEMPT": str(run.attempt.number),
+        "SIGNOFF_TRY": str(tries),
+    }
+    for name, value in command.params.items():
+        known[f"SIGNOFF_PARAM_{name.upper()}"] = str(value).lower() if isinstance(value, bool) else str(value)
+    return known
+
+
+def context_of(machinery: Machinery, run: Run, step: str, command: Command) -> dict[str, Any]:
+    """What SIGNOFF_CONTEXT holds: where it is, the params, and what people and checks said of the former attempt."""
+    feedback: list[dict[str, Any]] = []
+    failed: list[dict[str, Any]] = []
+    if run.attempt.number > 1:
+        with machinery.database.begin() as tx:
+            former = runs.get_run(tx, run.id, attempt=run.attempt.number - 1)
+            decided = gates.list_decisions(tx, [gate.id for gate in former.gates])
+            digests = [s.evidence_digest for s in former.attempt.steps if s.evidence_digest]
+            found = evidence.list_evidence(tx, digests)
+        feedback = [
+            {
+                "step": gate.step,
+                "by": decision.by,
+                "verdict": decision.verdict.value,
+                "comment": decision.comment,
+                "reasons": [{"kind": r.kind.value, "subject": r.subject} for r in decision.reasons],
+                "at": decision.at.isoformat(),
+            }
+            for gate in former.gates
+            for decision in decided[gate.id]
+            if not decision.is_withdrawn
+        ]
+        failed = [
+            {"step": e.step, "name": c.name, "expression": c.expression, "reason": c.reason, "seen": to_plain(c.seen)}
+            for e in found.values()
+            for c in e.checks
+            if c.status is not CheckStatus.PASSED
+        ]
+    return {
+        "run_id": run.id,
+        "step": step,
+        "attempt": run.attempt.number,
+        "model": run.model,
+        "params": dict(command.params),
+        "cause": run.attempt.cause.value,
+        "feedback": feedback,
+        "failed_checks": failed,
+    }
+
+
+def champion_context(champion: tuple[str, str, Mapping[str, Metric]] | None) -> dict[str, Any]:
+    """The champion as commands see it: (version, uri, metrics) or null."""
+    if champion is None:
+        return {"champion": None}
+    version, uri, metrics = champion
+    values = {name: to_plain(metric.value) for name, metric in metrics.items()}
+    return {"champion": {"version": version, "uri": uri, "metrics": values}}

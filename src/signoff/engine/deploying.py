@@ -1,0 +1,258 @@
+"""A deployment step: everything is checked once more, against the bytes, then the deployer makes it live."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import replace
+from pathlib import Path
+
+from signoff.domain.actor import SYSTEM
+from signoff.domain.audit import Event
+from signoff.domain.environment import Deployment, DeploymentKind, DeploymentStatus, Environment
+from signoff.domain.errors import MachineryError, SignoffError, UnhealthyError
+from signoff.domain.gate import Gate
+from signoff.domain.pipeline import Concurrency, DeploymentStep
+from signoff.domain.protection import is_superseded, lacking, missing_rules, outdated_gate, stale_gate
+from signoff.domain.run import Run, RunStatus, StepStatus
+from signoff.domain.version import ModelVersion
+from signoff.engine.commands import key_of
+from signoff.engine.events import event
+from signoff.engine.gates import void_gate
+from signoff.engine.jobs import wake_run
+from signoff.engine.machinery import Machinery
+from signoff.engine.testing import evidence_digests
+from signoff.ports import Release
+from signoff.store import deployments, evidence, gates, people, runs
+from signoff.store.database import Transaction
+
+
+def begin(machinery: Machinery, run: Run, step: DeploymentStep) -> bool:
+    """Begin the deployment, end the run as superseded, or open a gate again; False when it has to queue.
+
+    Raises:
+        MachineryError: the environment does not exist or demands what this run cannot give.
+    """
+    at = machinery.clock()
+    position = run.pipeline.position(step.name)
+    with machinery.database.begin() as tx:
+        environment = _environment(tx, step)
+        live = deployments.find_live(tx, environment.name, run.model)
+        if run.pipeline.concurrency is not Concurrency.ALLOW and is_superseded(run, live):
+            newer = live.version if live is not None else ""
+            ended = event(Event.RUN_SUPERSEDED, run, at, newer=newer, environment=environment.name)
+            why = f"v{newer}, which is newer, was deployed to {environment.name} meanwhile"
+            runs.set_run(tx, run, status=RunStatus.SUPERSEDED, at=at, audit=[ended], error=why)
+            return True
+        refusal = _refusal(tx, run, position, environment)
+        if refusal is not None:
+            raise MachineryError(refusal, f"See `signoff environment show {environment.name}`.", is_retryable=False)
+        old = _void_now(tx, run, position, environment, machinery)
+        if old is None:
+            return _take(tx, run, step, environment, machinery)
+    void_gate(machinery, run, *old)
+    return True
+
+
+def _environment(tx: Transaction, step: DeploymentStep) -> Environment:
+    known = people.get_environments(tx)
+    if step.environment not in known:
+        raise MachineryError(
+            f"There is no environment called {step.environment} any more.",
+            f"The environments are {', '.join(sorted(known))}; an administrator can bring it back.",
+            is_retryable=False,
+        )
+    return known[step.environment]
+
+
+def _refusal(tx: Transaction, run: Run, position: int, environment: Environment) -> str | None:
+    version = run.attempt.version
+    if version is None:
+        return "There is no version to deploy."
+    found = evidence.list_evidence(tx, evidence_digests(run, position))
+    before = deployments.list_deployments(tx, model=run.model)
+    return lacking(environment, list(found.values()), before, version.digest)
+
+
+def _void_now(
+    tx: Transaction, run: Run, position: int, environment: Environment, machinery: Machinery
+) -> tuple[Gate, str] | None:
+    """The gate whose approval is too old or whose people may no longer decide, with the reason in words."""
+    last = [gate for gate in (run.gate(s.name) for s in run.pipeline.steps[:position]) if gate is not None]
+    missing = missing_rules(run, position, environment)
+    if missing:
+        names = ", ".join(rule.name for rule in missing)
+        if not last:
+            raise MachineryError(
+                f"{environment.name} demands the approval of {names}, and the pipeline has no approval step before it.",
+                "Add an approval step before the deployment and submit again.",
+                is_retryable=False,
+            )
+        return last[-1], f"{environment.name} now also demands the approval of {names}"
+    version = run.attempt.version
+    decided = gates.list_decisions(tx, [gate.id for gate in run.gates])
+    stale = stale_gate(run, position, decided, people.get_directory(tx), version.digest if version else "")
+    return stale or outdated_gate(run, position, environment, machinery.clock())
+
+
+def _take(tx: Transaction, run: Run, step: DeploymentStep, environment: Environment, machinery: Machinery) -> bool:
+    """Take the (environment, model) for this run; False (and said so on the step) when another run has it."""
+    version = run.attempt.version
+    if version is None:
+        raise ValueError("a deployment without a version")
+    at = machinery.clock()
+    key = key_of(run, step.name)
+    state = run.attempt.step(step.name)
+    wanted = Deployment(
+        id=secrets.token_hex(8),
+        environment=environment.name,
+        model=run.model,
+        version=version.version,
+        digest=version.digest,
+        status=DeploymentStatus.DEPLOYING,
+        kind=DeploymentKind.RUN,
+        run_id=run.id,
+        by=SYSTEM.name,
+        started_at=at,
+    )
+    deployments.release_key(tx, key)
+    started = event(Event.DEPLOYMENT_STARTED, run, at, environment=environment.name, version=version.version)
+    if deployments.begin_deployment(tx, wanted, version, key, audit=[started]) is None:
+        other = deployments.find_deploying(tx, environment.name, run.model)
+        note = f"waits for the deployment of v{other.version} (run {other.run_id})" if other else "waits for another"
+        if state.note != note:
+            queued = event(Event.STEP_QUEUED, run, at, step=step.name, note=note)
+            runs.set_step(tx, run, step.name, status=StepStatus.PENDING, at=at, audit=[queued], note=note)
+        return False
+    running = event(Event.STEP_STARTED, run, at, step=step.name, tries=state.tries + 1)
+    runs.set_step(tx, run, step.name, status=StepStatus.RUNNING, at=at, audit=[running], tries=state.tries + 1, note="")
+    return True
+
+
+def deploy(machinery: Machinery, run: Run, step: DeploymentStep) -> None:
+    """Carry out `step`, which is running: hash what the registry holds now, then make it live.
+
+    Raises:
+        UnavailableError: the registry or the target is away.
+        MachineryError: the deployer cannot do this at all.
+    """
+    version = run.attempt.version
+    if version is None:
+        raise ValueError("a deployment without a version")
+    position = run.pipeline.position(step.name)
+    with machinery.database.begin() as tx:
+        environment = _environment(tx, step)
+        mine = deployments.find_deploying(tx, environment.name, run.model)
+        done = deployments.find_live(tx, environment.name, run.model)
+        decided = gates.list_decisions(tx, [gate.id for gate in run.gates])
+        directory = people.get_directory(tx)
+    live = mine or done
+    if live is None or live.run_id != run.id:
+        raise MachineryError(f"{step.name} lost its place in {environment.name}.", "`signoff retry` takes it again.")
+    copy = machinery.folder_of(run.id, f"{step.name}-{run.attempt.number}")
+    found = replace(version, digest=machinery.registry.fetch(version, copy).digest)
+    stale = stale_gate(run, position, decided, directory, found.digest)
+    if stale is not None or found.digest != version.digest:
+        why = stale[1] if stale else f"the model's bytes changed ({version.digest} then, {found.digest} now)"
+        _refuse(machinery, run, step, live, why, gate=stale[0] if stale else None, found=found)
+        return
+    release = Release(key_of(run, step.name), environment, version, copy, _approval(run, position))
+    try:
+        address = machinery.deployer_of(environment).deploy(release)
+    except UnhealthyError as error:
+        _fail(machinery, run, step, live, str(error))
+        return
+    at = machinery.clock()
+    succeeded = event(
+        Event.DEPLOYMENT_SUCCEEDED,
+        run,
+        at,
+        environment=environment.name,
+        version=version.version,
+        digest=version.digest,
+        address=address,
+    )
+    with machinery.database.begin() as tx:
+        runs.set_step(
+            tx,
+            run,
+            step.name,
+            status=StepStatus.SUCCEEDED,
+            at=at,
+            note=f"{version.label} is live in {environment.name}",
+            audit=[event(Event.STEP_SUCCEEDED, run, at, step=step.name)],
+        )
+        deployments.set_live(tx, live, address=address, at=at, audit=[succeeded])
+        wake_others(tx, run)
+    machinery.clean(run.id, Path(copy).name)
+
+
+def _approval(run: Run, position: int) -> dict[str, object]:
+    """What the model server shows as its approval."""
+    passed = [gate for gate in (run.gate(s.name) for s in run.pipeline.steps[:position]) if gate is not None]
+    return {
+        "run": run.id,
+        "attempt": run.attempt.number,
+        "gates": [
+            {
+                "step": gate.step,
+                "digest": gate.digest,
+                "closed_at": gate.closed_at.isoformat() if gate.closed_at else None,
+            }
+            for gate in passed
+        ],
+    }
+
+
+def _refuse(
+    machinery: Machinery,
+    run: Run,
+    step: DeploymentStep,
+    mine: Deployment,
+    why: str,
+    *,
+    gate: Gate | None,
+    found: ModelVersion,
+) -> None:
+    """What was approved is not what is there: nothing is deployed, and the gate opens again, loudly."""
+    at = machinery.clock()
+    refused = event(Event.DEPLOYMENT_REFUSED, run, at, environment=mine.environment, why=why)
+    with machinery.database.begin() as tx:
+        deployments.set_failed(tx, mine, note=why, at=at, audit=[refused])
+        wake_others(tx, run)
+    if gate is None:
+        raise MachineryError(f"{step.name} was refused: {why}.", "Submit the version anew.", is_retryable=False)
+    changed = found if found != run.attempt.version else None
+    void_gate(machinery, run, gate, why, version=changed, also=[(step.name, StepStatus.PENDING)])
+
+
+def _fail(machinery: Machinery, run: Run, step: DeploymentStep, mine: Deployment, why: str) -> None:
+    at = machinery.clock()
+    failed = event(Event.DEPLOYMENT_FAILED, run, at, environment=mine.environment, why=why, version=mine.version)
+    with machinery.database.begin() as tx:
+        runs.set_step(
+            tx,
+            run,
+            step.name,
+            status=StepStatus.FAILED,
+            at=at,
+            note=why,
+            audit=[event(Event.STEP_FAILED, run, at, step=step.name, why=why)],
+        )
+        deployments.set_failed(tx, mine, note=why, at=at, audit=[failed])
+        wake_others(tx, run)
+
+
+def abandon(tx: Transaction, machinery: Machinery, run: Run, error: SignoffError) -> None:
+    """The machinery broke in a deployment: give the place up, so that others go on and a retry starts anew."""
+    at = machinery.clock()
+    for mine in deployments.list_deployments(tx, run_ids=[run.id], statuses=[DeploymentStatus.DEPLOYING]):
+        failed = event(Event.DEPLOYMENT_FAILED, run, at, environment=mine.environment, why=str(error))
+        deployments.set_failed(tx, mine, note=str(error), at=at, audit=[failed])
+    wake_others(tx, run)
+
+
+def wake_others(tx: Transaction, run: Run) -> None:
+    """Wake the runs of the same model that are on their way: one of them may have waited for this place."""
+    for other in runs.list_runs(tx, statuses=[RunStatus.RUNNING.value], model=run.model, limit=50):
+        if other.id != run.id:
+            wake_run(tx, other.id)

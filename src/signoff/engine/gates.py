@@ -1,0 +1,260 @@
+"""Gates in the engine: opening with a frozen subject, approval by policy, and making sure before going on."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from signoff.domain.audit import AuditEvent, Event
+from signoff.domain.environment import LOCAL, Environment
+from signoff.domain.errors import MachineryError
+from signoff.domain.evidence import Champion, CheckStatus, Evidence
+from signoff.domain.expression import judge_check, may_auto_approve, parse
+from signoff.domain.gate import POLICY_PREFIX, Decision, Gate, GateStatus, Subject, Verdict, evaluate
+from signoff.domain.pipeline import ApprovalStep, TestStep
+from signoff.domain.run import ConfirmGate, EndGateStep, OpenGate, Run, RunStatus, StepStatus
+from signoff.domain.version import ModelVersion
+from signoff.engine.champion import find_champion, guarded_environment
+from signoff.engine.events import event
+from signoff.engine.machinery import LOG, Machinery
+from signoff.engine.testing import earlier_evidence, evidence_digests, scope_of
+from signoff.store import evidence, gates, people, runs
+from signoff.store.database import Transaction
+
+
+def open_gate(machinery: Machinery, run: Run, action: OpenGate) -> None:
+    """Freeze the subject, let the policy decide if it may, and otherwise wait for people."""
+    step = action.step
+    version = run.attempt.version
+    if version is None:
+        raise MachineryError(f"{step.name} has no model version to approve.", "Submit one, or train before it.")
+    position = run.pipeline.position(step.name)
+    champion = find_champion(machinery, run, position) if step.auto_approve_if else None
+    at = machinery.clock()
+    with machinery.database.begin() as tx:
+        environment = guarded_environment(tx, run, position)
+        accepts_claimed = (environment or people.get_environments(tx)[LOCAL.name]).accept_claimed
+        found = list(earlier_evidence(run, position, evidence.list_evidence(tx, evidence_digests(run, position))))
+        gate = _gate(run, step, position, environment, at)
+        decision = None
+        if step.auto_approve_if is not None:
+            answer = may_auto_approve(
+                parse(step.auto_approve_if), scope_of(run, version, found, champion[0] if champion else None)
+            )
+            if answer and (answer.is_measured or accepts_claimed):
+                decision = Decision(
+                    id=secrets.token_hex(8),
+                    by=POLICY_PREFIX + run.pipeline.digest,
+                    verdict=Verdict.APPROVE,
+                    digest=gate.digest,
+                    at=at,
+                    comment=f"{step.auto_approve_if}: {answer.reason}",
+                    saw=answer.seen,
+                )
+            else:
+                why = answer.reason if not answer else "its metrics are claimed, and the environment wants measured"
+                gate = replace(gate, note=". ".join(filter(None, [gate.note, f"Not approved by policy: {why}"])))
+        gates.add_gate(tx, gate, audit=[event(Event.GATE_OPENED, run, at, **_said(gate))])
+        status = _decide_by_policy(tx, run, gate, decision, at) if decision is not None else gate.status
+        runs.set_step(tx, run, step.name, status=StepStatus.WAITING, at=at, audit=[])
+        if status is GateStatus.OPEN:
+            runs.set_run(tx, run, status=RunStatus.WAITING, at=at, audit=[], step=step.name)
+
+
+def _gate(run: Run, step: ApprovalStep, position: int, environment: Environment | None, at: datetime) -> Gate:
+    former = run.gate(step.name)
+    guards = environment is not None and run.pipeline.is_last_gate_before_deployment(position)
+    excluded = () if step.allow_self_approval else tuple(sorted({run.submitter, *run.attempt.contributors}))
+    return Gate(
+        id=secrets.token_hex(8),
+        run_id=run.id,
+        step=step.name,
+        attempt=run.attempt.number,
+        round=former.round + 1 if former is not None else 1,
+        status=GateStatus.OPEN,
+        subject=subject_of(run, position, environment.name if environment else None),
+        rules=step.rules,
+        opened_at=at,
+        environment_rules=environment.rules if environment is not None and guards else (),
+        excluded=excluded,
+        checklist=step.checklist,
+        note=f"Opened again: {former.note}" if former is not None and former.note else "",
+    )
+
+
+def subject_of(run: Run, position: int, environment: str | None) -> Subject:
+    """What a gate at step number `position` approves, from the run as it is now."""
+    version = run.attempt.version
+    if version is None:
+        raise ValueError("a subject needs a version")
+    return Subject(
+        model=version.model,
+        version=version.version,
+        manifest_digest=version.digest,
+        evidence_digests=tuple(evidence_digests(run, position)),
+        pipeline_digest=run.pipeline.digest,
+        environment=environment,
+        attempt=run.attempt.number,
+    )
+
+
+def _said(gate: Gate) -> dict[str, Any]:
+    return {"step": gate.step, "gate": gate.id, "digest": gate.digest, "round": gate.round, "note": gate.note}
+
+
+def _decide_by_policy(tx: Transaction, run: Run, gate: Gate, decision: Decision, at: datetime) -> GateStatus:
+    """Record the policy's approval; the gate closes if that is enough."""
+    decided = AuditEvent(
+        Event.GATE_DECIDED,
+        decision.by,
+        at,
+        run.id,
+        run.model,
+        {**_said(gate), "verdict": decision.verdict.value, "comment": decision.comment, "saw": dict(decision.saw)},
+    )
+    gates.add_decision(tx, gate, decision, audit=[decided])
+    evaluation = evaluate(gate, [decision], people.get_directory(tx), earlier=earlier_approvals(tx, run, gate))
+    if evaluation.status is not GateStatus.OPEN:
+        closed = event(Event.GATE_CLOSED, run, at, **_said(gate), status=evaluation.status.value)
+        gates.set_gate(tx, gate, status=evaluation.status, at=at, audit=[closed])
+    return evaluation.status
+
+
+def earlier_approvals(tx: Transaction, run: Run, gate: Gate) -> list[Decision]:
+    """Approvals of this attempt's earlier gates about the same bytes and environment."""
+    if not gate.environment_rules:
+        return []
+    position = run.pipeline.position(gate.step)
+    same = [
+        other
+        for other in run.gates
+        if other.status is GateStatus.APPROVED
+        and run.pipeline.position(other.step) < position
+        and other.subject.manifest_digest == gate.subject.manifest_digest
+        and other.subject.environment == gate.subject.environment
+    ]
+    decided = gates.list_decisions(tx, [other.id for other in same])
+    return [d for other in same for d in decided[other.id] if d.digest == other.digest]
+
+
+def confirm_gate(machinery: Machinery, run: Run, action: ConfirmGate) -> None:
+    """The rules were satisfied: check again who approved, the bytes and the champion; then the step succeeds."""
+    gate, version = action.gate, run.attempt.version
+    if version is None:
+        raise ValueError("a gate without a version")
+    position = run.pipeline.position(action.step.name)
+    found = _present_version(machinery, run, version)
+    if found.digest != gate.subject.manifest_digest:
+        words = f"the model's bytes changed (approved {gate.subject.manifest_digest}, found {found.digest})"
+        void_gate(machinery, run, gate, words, version=found)
+        return
+    moved = _champion_says_otherwise(machinery, run, position)
+    if moved is not None:
+        void_gate(machinery, run, gate, moved, retest=True)
+        return
+    at = machinery.clock()
+    with machinery.database.begin() as tx:
+        decided = gates.list_decisions(tx, [gate.id])[gate.id]
+        evaluation = evaluate(gate, decided, people.get_directory(tx), earlier=earlier_approvals(tx, run, gate))
+        if evaluation.status is GateStatus.APPROVED:
+            approved = event(Event.STEP_SUCCEEDED, run, at, step=action.step.name, digest=gate.digest)
+            runs.set_step(tx, run, action.step.name, status=StepStatus.SUCCEEDED, at=at, audit=[approved])
+            return
+    void_gate(machinery, run, gate, "somebody who approved may no longer decide here")
+
+
+def _present_version(machinery: Machinery, run: Run, version: ModelVersion) -> ModelVersion:
+    """The version with the digest of its bytes as they are in the registry now."""
+    copy = machinery.folder_of(run.id, "confirm")
+    try:
+        return replace(version, digest=machinery.registry.fetch(version, copy).digest)
+    finally:
+        machinery.clean(run.id, "confirm")
+
+
+def _champion_says_otherwise(machinery: Machinery, run: Run, position: int) -> str | None:
+    """When the champion moved since the evidence was taken and a check now answers otherwise: that, in words."""
+    with machinery.database.begin() as tx:
+        found = list(earlier_evidence(run, position, evidence.list_evidence(tx, evidence_digests(run, position))))
+    users = [item for item in found if any(check.uses_champion for check in item.checks)]
+    if not users or run.attempt.version is None:
+        return None
+    present = find_champion(machinery, run, position)
+    champion = present[0] if present is not None else None
+    for item in users:
+        if (item.champion.digest if item.champion else None) == (champion.digest if champion else None):
+            continue
+        changed = _changed_answers(run, run.attempt.version, item, found, champion)
+        if changed:
+            name = f"v{champion.version}" if champion is not None else "gone"
+            return f"the champion is {name} now, and {', '.join(changed)} answers otherwise"
+    return None
+
+
+def _changed_answers(
+    run: Run, version: ModelVersion, item: Evidence, found: Sequence[Evidence], champion: Champion | None
+) -> list[str]:
+    """The names of the checks of `item` that answer otherwise with `champion`."""
+    step = run.pipeline.step(item.step)
+    scope = scope_of(run, version, found, champion)
+    before: dict[str, CheckStatus] = {check.name: check.status for check in item.checks}
+    checks = step.checks if isinstance(step, TestStep) else ()
+    return [
+        check.name
+        for check in checks
+        if judge_check(check.name, parse(check.that), scope, check.severity, check.without_champion).status
+        is not before.get(check.name)
+    ]
+
+
+def void_gate(
+    machinery: Machinery,
+    run: Run,
+    gate: Gate,
+    why: str,
+    *,
+    version: ModelVersion | None = None,
+    retest: bool = False,
+    also: Sequence[tuple[str, StepStatus]] = (),
+) -> None:
+    """The approval no longer stands: the gate opens again, after new tests where their evidence is void too.
+
+    `version` is given when the bytes changed: everything from the first test on is done anew about these bytes.
+    `also` are further steps to set back, with the status they go to.
+    """
+    LOG.warning("approval void", run=run.id, step=gate.step, why=why)
+    at = machinery.clock()
+    position = run.pipeline.position(gate.step)
+    with machinery.database.begin() as tx:
+        if version is not None:
+            recorded = event(Event.VERSION_RECORDED, run, at, version=version.version, digest=version.digest, why=why)
+            runs.set_version(tx, run, version, contributors=run.attempt.contributors, audit=[recorded])
+        for index, step in enumerate(run.pipeline.steps):
+            state = run.attempt.step(step.name).status
+            is_stale_test = isinstance(step, TestStep) and (version is not None or (retest and index < position))
+            is_stale_gate = isinstance(step, ApprovalStep) and (step.name == gate.step or version is not None)
+            if not (is_stale_test or is_stale_gate) or state in {StepStatus.PENDING, StepStatus.SKIPPED}:
+                continue
+            stale = run.gate(step.name) if isinstance(step, ApprovalStep) else None
+            if stale is not None and stale.status in {GateStatus.APPROVED, GateStatus.OPEN}:
+                voided = event(Event.GATE_VOIDED, run, at, **{**_said(stale), "note": why})
+                gates.set_gate(tx, stale, status=GateStatus.VOID, at=at, audit=[voided], note=why)
+            reset = event(Event.STEP_RESET, run, at, step=step.name, why=why)
+            runs.set_step(
+                tx, run, step.name, status=StepStatus.PENDING, at=at, audit=[reset], evidence_digest=None, note=why
+            )
+        for name, status in also:
+            runs.set_step(tx, run, name, status=status, at=at, audit=[event(Event.STEP_RESET, run, at, step=name)])
+        if run.status is not RunStatus.RUNNING:
+            runs.set_run(tx, run, status=RunStatus.RUNNING, at=at, audit=[])
+
+
+def end_gate_step(machinery: Machinery, run: Run, action: EndGateStep) -> None:
+    """Somebody said no: the step ends `rejected`."""
+    at = machinery.clock()
+    rejected = event(Event.STEP_REJECTED, run, at, step=action.step.name, status=action.gate.status.value)
+    with machinery.database.begin() as tx:
+        runs.set_step(tx, run, action.step.name, status=StepStatus.REJECTED, at=at, audit=[rejected])

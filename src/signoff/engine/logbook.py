@@ -1,0 +1,78 @@
+"""The log of one running step: chunks in the database while it runs, one blob when it is over."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+from typing import IO
+
+from signoff.domain.errors import MachineryError
+from signoff.engine.machinery import Machinery
+from signoff.store import logs
+
+_CHUNK = 64 * 1024
+_EVERY_SECONDS = 0.4
+
+
+class Logbook:
+    """A writable file for the runner. Flushes a chunk when there is enough or enough time went by.
+
+    Kept twice while the step runs: as chunks, which every server can show, and as a local file, which becomes the blob.
+    """
+
+    def __init__(self, machinery: Machinery, run_id: str, attempt: int, step: str) -> None:
+        self._machinery = machinery
+        self._key = (run_id, attempt, step)
+        try:
+            self._file: IO[bytes] = tempfile.NamedTemporaryFile(dir=machinery.work, prefix="log-")  # noqa: SIM115
+        except OSError as error:
+            raise _cannot_write(error) from error
+        self._pending = bytearray()
+        self._written = 0
+        self._flushed_at = 0.0
+        with machinery.database.begin() as tx:
+            logs.remove_chunks(tx, run_id, attempt, step)
+
+    def write(self, data: bytes, /) -> int:
+        """Append; raises OSError when the disk is full."""
+        self._file.write(data)
+        self._pending += data
+        if len(self._pending) >= _CHUNK or time.monotonic() - self._flushed_at > _EVERY_SECONDS:
+            self._send()
+        return len(data)
+
+    def say(self, words: str) -> None:
+        """A line of signoff's own in the log."""
+        self.write(f"[signoff] {words}\n".encode())
+
+    def tend(self) -> None:
+        """Send what waits for long enough; called while the command is silent."""
+        if time.monotonic() - self._flushed_at > _EVERY_SECONDS:
+            self._send()
+
+    def _send(self) -> None:
+        if not self._pending:
+            return
+        data, self._pending = bytes(self._pending), bytearray()
+        with self._machinery.database.begin() as tx:
+            logs.add_chunk(tx, *self._key, self._written, data)
+        self._written += len(data)
+        self._flushed_at = time.monotonic()
+
+    def finish(self) -> str:
+        """Send what is left and keep the whole log as a blob, whose digest is returned."""
+        try:
+            self._send()
+            self._file.flush()
+            return self._machinery.blobs.add(Path(self._file.name))
+        except OSError as error:
+            raise _cannot_write(error) from error
+        finally:
+            self._file.close()
+
+
+def _cannot_write(error: OSError) -> MachineryError:
+    return MachineryError(
+        f"The log could not be written: {error.strerror or error}.", "Make room on the worker's disk, then retry."
+    )

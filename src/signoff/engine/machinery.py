@@ -1,0 +1,74 @@
+"""What the engine works with: the database, the outside world behind its ports, a clock, and when to stop."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import IO
+
+import structlog
+
+from signoff.domain.environment import Environment
+from signoff.domain.errors import MachineryError
+from signoff.ports import Blobs, Deployer, Registry, Runner, Tracking
+from signoff.store.database import Database
+
+LOG = structlog.get_logger("signoff.engine")
+
+Clock = Callable[[], datetime]
+
+
+@dataclass(frozen=True)
+class Machinery:
+    """Everything outside the rules. `work` is this worker's scratch folder; `deployers` are by type.
+
+    `stopping` is set when the worker is told to stop: running commands are ended and their steps handed back.
+    """
+
+    database: Database
+    registry: Registry
+    tracking: Tracking
+    runner: Runner
+    deployers: Mapping[str, Deployer]
+    blobs: Blobs
+    work: Path
+    clock: Clock
+    stopping: threading.Event = field(default_factory=threading.Event)
+    retry_pauses: tuple[float, ...] = (1.0, 4.0, 15.0)
+    """How long to wait before asking an outside system again that did not answer, in seconds."""
+
+    def deployer_of(self, environment: Environment) -> Deployer:
+        """The deployer that `environment` names."""
+        kind = environment.deployer.type
+        if kind not in self.deployers:
+            raise MachineryError(
+                f"This worker has no {kind} deployer, which environment {environment.name} needs.",
+                "Start a worker that has it, or choose another deployer.",
+                is_retryable=False,
+            )
+        return self.deployers[kind]
+
+    def checkout(self, digest: str, target: Path) -> Path:
+        """Copy the blob to the file `target`."""
+        target.parent.mkdir(parents=True, exist_ok=True)
+        source: IO[bytes]
+        with self.blobs.open(digest) as source, target.open("wb") as copy:
+            shutil.copyfileobj(source, copy, 1 << 20)
+        return target
+
+    def folder_of(self, *names: str) -> Path:
+        """An empty scratch folder of that name; what was in it is gone."""
+        folder = self.work.joinpath(*names)
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        return folder
+
+    def clean(self, *names: str) -> None:
+        """Remove a scratch folder."""
+        with suppress(OSError):
+            shutil.rmtree(self.work.joinpath(*names))

@@ -1,0 +1,24 @@
+"""Mirrors the status into the registry's tags, for people who look there. Never read as truth, never in the way."""
+
+from __future__ import annotations
+
+from signoff.domain.errors import SignoffError
+from signoff.domain.status import model_status
+from signoff.engine.machinery import LOG, Machinery
+from signoff.store import deployments, runs
+
+
+def mirror(machinery: Machinery, run_id: str) -> None:
+    """Put ``signoff.status``, ``signoff.run`` and ``signoff.digest`` on the run's version; a failure is only logged."""
+    try:
+        with machinery.database.begin() as tx:
+            run = runs.get_run(tx, run_id)
+            newest = deployments.list_deployments(tx, run_ids=[run_id], limit=1)
+        version = run.attempt.version
+        if version is None:
+            return
+        status = model_status(run, newest[0].status if newest else None)
+        tags = {"signoff.status": status.value, "signoff.run": run.id, "signoff.digest": version.digest}
+        machinery.tracking.set_tags(version.model, version.version, tags)
+    except SignoffError as error:
+        LOG.warning("the status could not be mirrored into the registry", run=run_id, error=str(error))

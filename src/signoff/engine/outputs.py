@@ -1,0 +1,117 @@
+"""What a test command left in its output folder, as evidence: metrics.json, junit.xml, and every file as a blob."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+from signoff.domain.errors import MachineryError
+from signoff.domain.evidence import CheckResult, CheckStatus, EvidenceFile, Interval, Metric, Provenance, Severity
+from signoff.ports import Blobs
+
+_LARGEST_JSON = 1_000_000
+_LARGEST_JUNIT = 20_000_000
+_MOST_FILES = 1_000
+
+
+def keep_files(blobs: Blobs, output: Path) -> tuple[EvidenceFile, ...]:
+    """Keep every regular file below `output` as a blob; links are not followed."""
+    found = sorted(p for p in output.rglob("*") if p.is_file() and not p.is_symlink())
+    if len(found) > _MOST_FILES:
+        raise MachineryError(
+            f"The step left {len(found)} files in SIGNOFF_OUTPUT; at most {_MOST_FILES} are kept.",
+            "Pack them into one file.",
+            is_retryable=False,
+        )
+    return tuple(
+        EvidenceFile(path.relative_to(output).as_posix(), blobs.add(path), path.stat().st_size) for path in found
+    )
+
+
+def read_metrics(output: Path, step: str) -> tuple[Metric, ...]:
+    """The metrics of ``metrics.json``: plain numbers, or ``{"value", "n", "low", "high"}``. Empty without the file.
+
+    Raises:
+        MachineryError: the file is not what it should be; the message says where.
+    """
+    path = output / "metrics.json"
+    if not path.is_file():
+        return ()
+    if path.stat().st_size > _LARGEST_JSON:
+        raise _bad("metrics.json is larger than 1 MB.")
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise _bad(f"metrics.json is not JSON: {error}.") from error
+    if not isinstance(document, dict):
+        raise _bad("metrics.json must be an object of metric names and numbers.")
+    return tuple(_metric(name, value, step) for name, value in sorted(document.items()))
+
+
+def _metric(name: str, given: Any, step: str) -> Metric:
+    if isinstance(given, dict):
+        unknown = sorted(given.keys() - {"value", "n", "low", "high"})
+        if unknown or "value" not in given:
+            what = "has no value" if "value" not in given else f"has the unknown key {unknown[0]!r}"
+            raise _bad(f"metrics.json: {name} {what}; say value, n, low and high.")
+        value = _number(name, given["value"])
+        low, high = given.get("low"), given.get("high")
+        if (low is None) != (high is None):
+            raise _bad(f"metrics.json: {name} has one end of an interval; say both low and high.")
+        interval = None
+        if low is not None:
+            ends = _number(f"{name}.low", low), _number(f"{name}.high", high)
+            if not ends[0] <= value <= ends[1]:
+                raise _bad(f"metrics.json: {name} is {value}, outside its own interval {ends[0]} to {ends[1]}.")
+            interval = Interval(*ends)
+        n = given.get("n")
+        if n is not None and (isinstance(n, bool) or not isinstance(n, int) or n < 0):
+            raise _bad(f"metrics.json: {name}.n is {n!r}; it must be a whole number of rows.")
+        return Metric(name, value, Provenance.MEASURED, interval, n, step)
+    return Metric(name, _number(name, given), Provenance.MEASURED, step=step)
+
+
+def _number(name: str, given: Any) -> float:
+    if isinstance(given, bool) or not isinstance(given, int | float):
+        raise _bad(f"metrics.json: {name} is {given!r}, not a number.")
+    return float(given) if isinstance(given, float) or abs(given) < 1 << 1000 else math.inf
+
+
+def read_junit(output: Path) -> tuple[CheckResult, ...]:
+    """Each test of ``junit.xml`` as a check; empty without the file. MachineryError when it cannot be read."""
+    path = output / "junit.xml"
+    if not path.is_file():
+        return ()
+    if path.stat().st_size > _LARGEST_JUNIT:
+        raise _bad("junit.xml is larger than 20 MB.")
+    text = path.read_bytes()
+    if b"<!DOCTYPE" in text or b"<!ENTITY" in text:
+        raise _bad("junit.xml declares a DOCTYPE or entities, which are refused.")
+    try:
+        root = ET.fromstring(text)  # noqa: S314 - no DOCTYPE, so no entities
+    except ET.ParseError as error:
+        raise _bad(f"junit.xml is not XML: {error}.") from error
+    return tuple(_case(case) for case in root.iter("testcase"))
+
+
+def _case(case: ET.Element) -> CheckResult:
+    name = ".".join(part for part in (case.get("classname"), case.get("name")) if part) or "unnamed test"
+    bad = next((child for child in case if child.tag in {"failure", "error"}), None)
+    if bad is not None:
+        words = (bad.get("message") or (bad.text or "").strip().split("\n")[0])[:500]
+        return CheckResult(name, "junit", CheckStatus.FAILED, Severity.FAIL, words or "the test failed")
+    skipped = case.find("skipped") is not None
+    return CheckResult(
+        name,
+        "junit",
+        CheckStatus.UNCERTAIN if skipped else CheckStatus.PASSED,
+        Severity.WARN if skipped else Severity.FAIL,
+        "the test was skipped" if skipped else "the test passed",
+    )
+
+
+def _bad(what: str) -> MachineryError:
+    return MachineryError(what, "Mend the test command; `signoff logs` shows what it printed.", is_retryable=False)
