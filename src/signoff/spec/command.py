@@ -53,7 +53,8 @@ def _read_argv(fields: Fields, node: Node) -> tuple[str, ...] | None:
         fields.error(node, message, _EXAMPLE, code="type")
         return None
     try:
-        argv = shlex.split(node.value)
+        has_quotes = any(sign in node.value for sign in "\"'\\")
+        argv = shlex.split(node.value) if has_quotes else node.value.split()
     except ValueError:
         fields.error(node, "run has a quote that is not closed", "close it, or write a list: [python, train.py]")
         return None

@@ -215,15 +215,18 @@ class Fields:
         self.error(node, f"{key} must be a mapping of keys to values, not {kind_of(node)}", code="type")
         return None
 
-    def items(self, key: str, what: str, example: str = "") -> list[Node] | None:
-        """A list of `what` with at least one item."""
+    def items(self, key: str, what: str, example: str = "", *, most: int = 100) -> list[Node] | None:
+        """A list of `what` with one to `most` items."""
         node = self.filled(key)
         if node is None:
             return None
         if isinstance(node, Items):
+            if len(node.items) > most:
+                self.error(node.items[most], f"{key} must hold at most {most}, not {len(node.items)}", code="range")
+                return None
             if node.items:
                 return node.items
-            self.error(node, f"{key} must name at least one", example)
+            self.error(node, f"{key} must hold at least one", example)
             return None
         hint = example
         if isinstance(node, Scalar) and isinstance(node.value, str) and len(node.value) <= _LONGEST_TEXT:

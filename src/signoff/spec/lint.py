@@ -2,36 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+from signoff.domain.environment import LOCAL, Environment
+from signoff.domain.expression_parse import Origin
 from signoff.domain.pipeline import ApprovalStep, DeploymentStep, Pipeline, TestStep, TrainingStep
+from signoff.spec.approvers import check_approvers, check_environment_rules
+from signoff.spec.fields import nearest
 from signoff.spec.known import Known
-from signoff.spec.problem import Problems
+from signoff.spec.problem import Place, Problems
 from signoff.spec.steps import ReadStep
 from signoff.spec.tree import find
 
 
-def lint(pipeline: Pipeline, steps: Sequence[ReadStep], problems: Problems, context: Known | None) -> None:
-    """Report what the order of the steps gets wrong, and what the server of `context` could not honour."""
-    _late_approvals(pipeline, steps, problems)
+def lint(pipeline: Pipeline, steps: Sequence[ReadStep], problems: Problems, known: Known | None) -> None:
+    """Report what the order of the steps gets wrong, and what the server of `known` could not honour."""
+    known = known or Known()
+    late = set(_late_approvals(pipeline, steps, problems))
     _late_trainings(steps, problems)
-    _unguarded_deployments(steps, problems, context)
+    _deployments(steps, problems, known, late)
+    _names(steps, problems, known)
+    model = known.model or pipeline.model or (pipeline.name if pipeline.trains else None)
+    for position, read in enumerate(steps):
+        if not isinstance(read.step, ApprovalStep):
+            continue
+        check_approvers(read, read.step, model, problems, known)
+        if pipeline.is_last_gate_before_deployment(position):
+            _guarded(steps[position:], model, problems, known)
 
 
-def _late_approvals(pipeline: Pipeline, steps: Sequence[ReadStep], problems: Problems) -> None:
-    """An approval that can only have been meant for a deployment that comes before it."""
-    unguarded: DeploymentStep | None = None
+def _late_approvals(pipeline: Pipeline, steps: Sequence[ReadStep], problems: Problems) -> Iterator[str]:
+    """An approval that can only have been meant for a deployment that comes before it; yields that deployment."""
+    unguarded: str | None = None
     has_approval = False
     for position, read in enumerate(steps):
         step = read.step
         if isinstance(step, DeploymentStep) and not has_approval:
-            unguarded = step
-        if isinstance(step, ApprovalStep):
-            has_approval = True
-            if unguarded is not None and pipeline.deployment_after(position) is None:
-                message = f"{step.name} comes after {unguarded.name}"
-                message += "; an approval must come before the deployment that it guards"
-                problems.error(read.place, message, f"move it before {unguarded.name}", code="late_approval")
+            unguarded = step.name
+        if not isinstance(step, ApprovalStep):
+            continue
+        has_approval = True
+        if unguarded is not None and pipeline.deployment_after(position) is None:
+            message = f"{step.name} comes after {unguarded}"
+            message += "; an approval must come before the deployment that it guards"
+            problems.error(read.place, message, f"move it before {unguarded}", code="late_approval")
+            yield unguarded
 
 
 def _late_trainings(steps: Sequence[ReadStep], problems: Problems) -> None:
@@ -50,18 +65,97 @@ def _late_trainings(steps: Sequence[ReadStep], problems: Problems) -> None:
             problems.error(read.place, message, f"move it before {after}", code="late_training")
 
 
-def _unguarded_deployments(steps: Sequence[ReadStep], problems: Problems, context: Known | None) -> None:
-    """A deployment that nothing and nobody looks at first."""
-    environments = (context and context.environments) or {}
-    has_approval = has_check = False
+def _deployments(steps: Sequence[ReadStep], problems: Problems, known: Known, late: set[str]) -> None:
+    """A deployment that nothing and nobody looks at first, or not as its environment demands."""
+    has_approval = has_approval_since = has_check = has_test = False
     for read in steps:
         step = read.step
         if isinstance(step, ApprovalStep):
-            has_approval = True
+            has_approval = has_approval_since = True
         elif isinstance(step, TestStep):
             has_check = has_check or bool(step.checks)
-        elif isinstance(step, DeploymentStep) and not has_approval and not has_check:
-            environment = environments.get(step.environment)
-            if environment is None or not environment.is_protected:
+            has_test = has_test or "run" in _inputs_of(read)
+        elif isinstance(step, DeploymentStep):
+            environment = _environment(step, read, problems, known)
+            is_guarded = has_approval_since if environment is not None and environment.rules else has_approval
+            if environment is not None:
+                _check_measured(environment, step, _target(read), problems, has_test=has_test)
+            if environment is not None and environment.is_protected and not is_guarded:
+                message = f"environment {environment.name} is protected, and no approval comes before {step.name}"
+                hint = "add an approval step right before it"
+                problems.error(_target(read), message, hint, code="unguarded_deployment")
+            elif not has_approval and not has_check and step.name not in late:
                 message = f"{step.name} deploys with no approval and no check before it"
-                problems.warn(find(read.node, "name"), message, "add an approval step before it")
+                problems.warn(read.place, message, "add an approval step before it", code="unguarded_deployment")
+            has_approval_since = False
+
+
+def _environment(step: DeploymentStep, read: ReadStep, problems: Problems, known: Known) -> Environment | None:
+    """The environment that `step` names, where environments are known; one that does not exist is reported."""
+    if known.environments is None or not step.environment:
+        return None
+    environments = {LOCAL.name: LOCAL, **known.environments}
+    if step.environment not in environments:
+        guess = nearest(step.environment, environments)
+        hint = f"did you mean '{guess}'?" if guess else f"the server's environments are {', '.join(environments)}"
+        message = f"the server has no environment {step.environment}"
+        problems.error(_target(read), message, hint, code="unknown_environment")
+    return environments.get(step.environment)
+
+
+def _check_measured(
+    environment: Environment, step: DeploymentStep, place: Place, problems: Problems, *, has_test: bool
+) -> None:
+    if environment.require.measured and not has_test:
+        message = f"environment {environment.name} takes measured metrics only"
+        message += f", and no test step before {step.name} has a run"
+        problems.error(place, message, "give a test step run: python evaluate.py", code="nothing_measured")
+
+
+def _guarded(steps: Sequence[ReadStep], model: str | None, problems: Problems, known: Known) -> None:
+    """Whether people could satisfy the rules of the environment that the gate `steps[0]` guards."""
+    gate = steps[0].step
+    target = next((read for read in steps if isinstance(read.step, DeploymentStep)), None)
+    if target is None or not isinstance(gate, ApprovalStep) or not isinstance(target.step, DeploymentStep):
+        return
+    environment = (known.environments or {}).get(target.step.environment)
+    if environment is not None:
+        check_environment_rules(environment, gate, model, _target(target), problems, known)
+
+
+def _names(steps: Sequence[ReadStep], problems: Problems, known: Known) -> None:
+    """An expression that reads what no step before it can have reported."""
+    reporters: set[str] = set()
+    has_command = False
+    for read in steps:
+        if isinstance(read.step, TestStep | TrainingStep):
+            has_command = has_command or "run" in _inputs_of(read)
+        if isinstance(read.step, TestStep):
+            reporters.add(read.step.name)
+        for expression, node in read.expressions:
+            for reference in expression.references:
+                if reference.origin is Origin.STEP and reference.step not in reporters:
+                    guess = nearest(reference.step, reporters)
+                    hint = f"did you mean '{guess}'?" if guess else "name a test step that comes before"
+                    message = f"no test step {reference.step} comes before, so {reference.label} is never there"
+                    problems.warn(node.place, message, hint, code="unknown_metric")
+                elif (
+                    reference.origin is Origin.METRIC
+                    and known.metrics is not None
+                    and not has_command
+                    and reference.name not in known.metrics
+                ):
+                    guess = nearest(reference.name, known.metrics)
+                    listed = ", ".join(sorted(known.metrics)) or "none"
+                    hint = f"did you mean '{guess}'?" if guess else f"the metrics reported are: {listed}"
+                    problems.warn(node.place, f"no step reports {reference.label}", hint, code="unknown_metric")
+
+
+def _inputs_of(read: ReadStep) -> frozenset[str]:
+    """The keys of the step's inputs, whether or not they could be read."""
+    entry = read.node.entries.get("inputs")
+    return frozenset(getattr(entry.value, "entries", ())) if entry is not None else frozenset()
+
+
+def _target(read: ReadStep) -> Place:
+    return find(read.node, "inputs", "environment")

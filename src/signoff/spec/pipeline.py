@@ -19,6 +19,7 @@ from signoff.spec.tree import Node, Table, decode, grow
 PIPELINE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,127}")
 MODEL_NAME = re.compile(r"[^\s/:\x00-\x1f](?:[^/:\x00-\x1f]{0,253}[^\s/:\x00-\x1f])?")
 MOST_ATTEMPTS = 100
+MOST_STEPS = 2000
 SMALLEST = "a pipeline starts with steps:"
 
 _MISTAKES = {
@@ -117,7 +118,8 @@ def _read_steps(fields: Fields) -> list[ReadStep | None]:
     names: dict[str, int] = {}
     steps: list[ReadStep | None] = []
     has_training = False
-    for number, node in enumerate(fields.items("steps", "a list of steps", "write - name: approve_model") or (), 1):
+    nodes = fields.items("steps", "a list of steps", "write - name: approve_model", most=MOST_STEPS)
+    for number, node in enumerate(nodes or (), start=1):
         read = read_step(node, number, fields.problems, names, has_training=has_training)
         has_training = has_training or (read is not None and isinstance(read.step, TrainingStep))
         steps.append(read)

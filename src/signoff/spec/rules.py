@@ -13,8 +13,8 @@ from signoff.spec.tree import Node, Scalar, Table
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}")
 NAME_HINT = "use letters, digits and . _ @ + -"
-MOST_APPROVALS = 100
-MOST_RULES = 20
+MOST_APPROVALS = 20
+MOST_RULES = 10
 
 APPROVERS = "a list of people or groups"
 MISTAKES = {
@@ -60,11 +60,9 @@ def _reference(fields: Fields, node: Node, key: str) -> str | None:
 
 def read_rules(fields: Fields, *, allow_policy: bool, is_environment: bool) -> tuple[RuleSpec, ...] | None:
     """The rules under `rules`; those that could not be read are left out. None when there is no list."""
-    nodes = fields.items("rules", "a list of rules", "write - {name: risk, approvers: ['group:risk']}")
+    example = "write - {name: risk, approvers: ['group:risk']}"
+    nodes = fields.items("rules", "a list of rules", example, most=MOST_RULES)
     if nodes is None:
-        return None
-    if len(nodes) > MOST_RULES:
-        fields.error(nodes[MOST_RULES], f"more than {MOST_RULES} rules", "join some of them")
         return None
     rules: list[RuleSpec] = []
     names: set[str] = set()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from signoff.domain.evidence import Severity
 from signoff.domain.expression import Expression, ExpressionError, parse
@@ -137,8 +138,9 @@ def _read_name(fields: Fields, names: dict[str, int]) -> str | None:
         return None
     fields.where = f"step {name}"
     place = fields.table.entries["name"].value.place
-    line = names.setdefault(name, place.line)
-    if line != place.line:
+    line = names.get(name)
+    names.setdefault(name, place.line)
+    if line is not None:
         message = f"two steps are called {said(name)}"
         fields.problems.error(place, message, f"the other is on line {line}; rename one", code="duplicate")
     return name
@@ -233,7 +235,7 @@ def _read_expression(draft: _Draft, node: Node, called: str) -> Expression | Non
     if text is None or not isinstance(node, Scalar):
         return None
     try:
-        expression = parse(text.strip())
+        expression = _parse(text.strip())
     except ExpressionError as error:
         place = _inside(node, text, error, draft.inputs.problems)
         what = error.what[:1].lower() + error.what[1:].removesuffix(".")
@@ -242,6 +244,12 @@ def _read_expression(draft: _Draft, node: Node, called: str) -> Expression | Non
         return None
     draft.expressions.append((expression, node))
     return expression
+
+
+@lru_cache(maxsize=256)
+def _parse(text: str) -> Expression:
+    """`parse`, remembering what long pipelines repeat."""
+    return parse(text)
 
 
 def _inside(node: Scalar, text: str, error: ExpressionError, problems: Problems) -> Place:

@@ -91,7 +91,11 @@ def _refuse_characters(text: str, problems: Problems) -> None:
     if not _REFUSED.search(text):
         return
     for number, line in enumerate(problems.lines, start=1):
+        if problems.is_full:
+            return
         for found in _REFUSED.finditer(line):
+            if problems.is_full:
+                return
             name = "a null byte" if found[0] == "\0" else f"an invisible character (U+{ord(found[0]):04X})"
             problems.error(Place(number, found.start() + 1), f"{name} in the file", "take it out", code="character")
 
@@ -116,66 +120,88 @@ class _Builder:
     def __init__(self, problems: Problems) -> None:
         self.problems = problems
         self.root: Node | None = None
-        self.stack: list[tuple[Node, Any]] = []
-        self.pending: list[Scalar | None] = []
+        self.open: Items | Table | None = None
+        self.key: Scalar | None = None
+        self.outer: list[tuple[Items | Table | None, Scalar | None]] = []
+        self.documents = 0
         self.has_alias = False
 
     def build(self, loader: Any) -> Node | None:
-        """Read every event of `loader`."""
+        """Read every event of `loader`; None where the file goes on past what is taken."""
         import yaml
 
-        documents = 0
+        scalar, table, items, leave = (
+            yaml.ScalarEvent,
+            yaml.MappingStartEvent,
+            yaml.SequenceStartEvent,
+            (yaml.MappingEndEvent, yaml.SequenceEndEvent),
+        )
+        next_event = loader.get_event
         while True:
-            event = loader.get_event()
+            event = next_event()
             kind = type(event)
-            if kind is yaml.ScalarEvent:
-                self._scalar(event)
-            elif kind is yaml.MappingStartEvent or kind is yaml.SequenceStartEvent:
-                if not self._open(event, is_table=kind is yaml.MappingStartEvent):
+            if kind is scalar:
+                self._add_scalar(event)
+            elif kind is table or kind is items:
+                if not self._enter(event, is_table=kind is table):
                     return None
-            elif kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
-                self.stack.pop()
-                self.pending.pop()
+            elif kind in leave:
+                self.open, self.key = self.outer.pop()
             elif kind is yaml.AliasEvent:
-                self.has_alias = True
-                self.problems.error(
-                    self._place(event), "aliases (*name) are not taken", "write the value out", code="alias"
-                )
-                self._place_node(Scalar(self._place(event), "", None, None))
+                self._refuse_alias(event)
             elif kind is yaml.DocumentStartEvent:
-                documents += 1
-                if documents > 1:
-                    message = "a second document starts here; one file holds one"
-                    self.problems.error(self._place(event), message, "put it into a file of its own", code="yaml")
+                if not self._start_document(event):
                     return None
             elif kind is yaml.StreamEndEvent:
                 return None if self.has_alias else self.root
 
-    def _scalar(self, event: Any) -> None:
+    def _add_scalar(self, event: Any) -> None:
         text = event.value
-        # `implicit[0]`: written without quotes and without a tag.
         style = event.style or None
-        value = resolve(text) if style is None else text
         place = self._place(event)
         if event.anchor is not None or event.tag is not None:
             self._refuse_decoration(event, place)
         if "\0" in text:
             self.problems.error(place, "a null character in a text", "take it out", code="character")
-        self._place_node(Scalar(place, text, value, style))
+        self._add(Scalar(place, text, resolve(text) if style is None else text, style))
 
-    def _open(self, event: Any, *, is_table: bool) -> bool:
+    def _enter(self, event: Any, *, is_table: bool) -> bool:
+        """Open a list or mapping; False when that is too deep."""
         place = self._place(event)
-        if len(self.stack) >= DEEPEST:
+        if len(self.outer) >= DEEPEST:
             message = f"nested more than {DEEPEST} levels deep"
             self.problems.error(place, message, "a pipeline needs six", code="too_deep")
             return False
         if event.anchor is not None or event.tag is not None:
             self._refuse_decoration(event, place)
-        node: Node = Table(place, {}) if is_table else Items(place, [])
-        self._place_node(node)
-        self.stack.append((node, None))
-        self.pending.append(None)
+        node = Table(place, {}) if is_table else Items(place, [])
+        self._add(node)
+        self.outer.append((self.open, self.key))
+        self.open, self.key = node, None
         return True
+
+    def _add(self, node: Node) -> None:
+        """Put `node` where it belongs: the root, the next item, the next key, or the value of the last key."""
+        parent, key = self.open, self.key
+        if type(parent) is Table:
+            if key is None:
+                self.key = node if type(node) is Scalar else self._refuse_key(node)
+                return
+            self.key = None
+            entries = parent.entries
+            first = entries.setdefault(key.text, Entry(key, node))
+            if first.key is not key:
+                where = f"it is already on line {first.key.place.line}"
+                self.problems.error(key.place, f"the key {said(key.text)} comes twice", where, code="duplicate_key")
+        elif type(parent) is Items:
+            parent.items.append(node)
+        else:
+            self.root = node
+
+    def _refuse_key(self, node: Node) -> Scalar:
+        """Stands in for a key that is a list or mapping."""
+        self.problems.error(node.place, "a key must be a word, not a list or mapping", code="yaml")
+        return Scalar(node.place, "", None, None)
 
     def _refuse_decoration(self, event: Any, place: Place) -> None:
         if event.anchor is not None:
@@ -184,35 +210,24 @@ class _Builder:
         if event.tag is not None and event.tag != "!":
             self.problems.error(place, f"tags ({event.tag}) are not taken", "take the tag out", code="tag")
 
-    def _place_node(self, node: Node) -> None:
-        """Put `node` where it belongs: the root, the next item, the next key, or the value of the last key."""
-        if not self.stack:
-            self.root = node
-            return
-        parent = self.stack[-1][0]
-        if isinstance(parent, Items):
-            parent.items.append(node)
-            return
-        if not isinstance(parent, Table):
-            return
-        key = self.pending[-1]
-        if key is None:
-            if not isinstance(node, Scalar):
-                self.problems.error(node.place, "a key must be a word, not a list or mapping", code="yaml")
-                node = Scalar(node.place, f"\0{len(parent.entries)}", None, None)
-            self.pending[-1] = node
-            return
-        self.pending[-1] = None
-        first = parent.entries.get(key.text)
-        if first is not None:
-            where = f"it is already on line {first.key.place.line}"
-            self.problems.error(key.place, f"the key {said(key.text)} comes twice", where, code="duplicate_key")
-            return
-        parent.entries[key.text] = Entry(key, node)
+    def _refuse_alias(self, event: Any) -> None:
+        """What it stands for stays unknown, and so does the tree; reading goes on for the sake of other problems."""
+        place = self._place(event)
+        self.has_alias = True
+        message = f"aliases (*{event.anchor}) are not taken"
+        self.problems.error(place, message, "write the value out; a text that starts with * needs quotes", code="alias")
+        self._add(Scalar(place, "", None, None))
+
+    def _start_document(self, event: Any) -> bool:
+        self.documents += 1
+        if self.documents > 1:
+            message = "a second document starts here; one file holds one"
+            self.problems.error(self._place(event), message, "put it into a file of its own", code="yaml")
+        return self.documents == 1
 
     def _place(self, event: Any) -> Place:
         start, end = event.start_mark, event.end_mark
         line, column = start.line, start.column
         if end.line == line:
-            return Place(line + 1, column + 1, max(1, end.column - column))
+            return Place(line + 1, column + 1, end.column - column or 1)
         return Place(line + 1, column + 1, max(1, len(self.problems.line(line + 1).rstrip()) - column))
