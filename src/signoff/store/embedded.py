@@ -137,8 +137,8 @@ def _join(cluster: Cluster, *, durable: bool) -> int:
 
 
 def _leave(cluster: Cluster, file: int) -> None:
-    with locked(cluster.lock):
-        os.close(file)
+    os.close(file)
+    with explained(cluster), locked(cluster.lock):
         if _is_unused(cluster):
             _stop(cluster)
 

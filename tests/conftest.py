@@ -1,0 +1,42 @@
+"""Fixtures for the whole suite. Nothing is imported or started before a test asks for it."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from databases import Databases
+
+
+@pytest.fixture(scope="session")
+def databases() -> Iterator[Databases]:
+    """This worker's share of the session's database server."""
+    from databases import Databases, server
+
+    session = os.environ.get("PYTEST_XDIST_TESTRUNUID", uuid.uuid4().hex)[:12]
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    with server(session) as url:
+        made = Databases(url, session, worker)
+        try:
+            yield made
+        finally:
+            made.close()
+
+
+@pytest.fixture
+def database_url(databases: Databases) -> Iterator[str]:
+    """A database of this test's own, with the whole schema and no rows: its libpq URL."""
+    with databases.migrated() as url:
+        yield url
+
+
+@pytest.fixture
+def postgres_url(databases: Databases) -> Iterator[str]:
+    """A database of this test's own, without any tables: its libpq URL."""
+    with databases.empty() as url:
+        yield url
