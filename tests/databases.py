@@ -35,16 +35,21 @@ def server(session: str) -> Iterator[str]:
     if external := os.environ.get("SIGNOFF_TEST_DATABASE_URL"):
         yield external
         return
-    has_room = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM_BYTES
-    folder = MEMORY if has_room else Path(tempfile.gettempdir())
-    with _home(folder, session) as home, embedded.running(home, durable=False) as url:
+    with home_in_memory(session) as home, embedded.running(home, durable=False) as url:
         yield url
 
 
+def scratch() -> Path:
+    """Where many small files are cheap: memory, else the temporary folder."""
+    has_room = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM_BYTES
+    return MEMORY if has_room else Path(tempfile.gettempdir())
+
+
 @contextmanager
-def _home(folder: Path, session: str) -> Iterator[Path]:
-    """A home that lasts as long as one worker of the session holds it, however the others end."""
-    home, lock = folder / f"{NAME}-{session}", folder / f"{NAME}.lock"
+def home_in_memory(name: str) -> Iterator[Path]:
+    """A home for an embedded Postgres, which lasts as long as one process holds it, however the others end."""
+    folder = scratch()
+    home, lock = folder / f"{NAME}-{name}", folder / f"{NAME}.lock"
     with locked(lock):
         for leftover in folder.glob(f"{NAME}-*"):
             if _is_unused(leftover):
