@@ -163,6 +163,9 @@ class Deployer(Protocol):
     def current(self, environment: Environment, model: str, /) -> Live | None:
         """What the environment really serves now; None when nothing."""
 
+    def is_ours(self, environment: Environment, model: str, /) -> bool:
+        """Whether this machine is the one that keeps the environment's model serving."""
+
     def ensure(self, release: Release, /) -> str | None:
         """Bring back what should be live already (after a reboot); the same as `deploy` when it is not there."""
 
@@ -189,8 +192,12 @@ class Blobs(Protocol):
             NotFoundError: no such blob.
         """
 
-    def delete(self, digest: str, /) -> None:
-        """Forget the blob; nothing happens when it is not there."""
+    def delete(self, digest: str, /, *, older_than: float | None = None) -> None:
+        """Forget the blob; nothing happens when it is not there.
+
+        With `older_than`, only if it was not added (again) in the last so many seconds: for the collector, whose
+        look at what is referenced may be older than a re-use.
+        """
 
     def older_than(self, seconds: float, /) -> list[str]:
         """The digests of all blobs written more than `seconds` ago: candidates for collection."""

@@ -41,6 +41,13 @@ class Machinery:
     stopping: threading.Event = field(default_factory=threading.Event)
     retry_pauses: tuple[float, ...] = (1.0, 4.0, 15.0)
     """How long to wait before asking an outside system again that did not answer, in seconds."""
+    heartbeat: float = 10.0
+    """How often a worker gives a sign of life, in seconds; after three of them it counts as dead."""
+
+    @property
+    def stalled_after(self) -> float:
+        """Seconds without a sign of life after which a worker's jobs go to somebody else."""
+        return 3 * self.heartbeat
 
     def deployer_of(self, environment: Environment) -> Deployer:
         """The deployer that `environment` names."""

@@ -1,0 +1,111 @@
+"""The minute tick: wakes what should move and does not, keeps deployed servers up, and forgets what is old."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy import text
+
+from signoff.domain.environment import Deployment, DeploymentStatus
+from signoff.domain.errors import SignoffError
+from signoff.engine.jobs import RUNS_QUEUE, wake_run
+from signoff.engine.machinery import LOG, Machinery
+from signoff.ports import Release
+from signoff.store import deployments, evidence, people, runs
+
+STUCK_AFTER = timedelta(minutes=2)
+KEEP_JOBS = timedelta(days=7)
+KEEP_REQUESTS = timedelta(days=30)
+KEEP_LOOSE_BLOBS = timedelta(days=1)
+
+
+def tick(machinery: Machinery) -> None:
+    """Once a minute."""
+    wake_stuck(machinery)
+    keep_serving(machinery)
+
+
+def wake_stuck(machinery: Machinery) -> int:
+    """Wake runs that should be moving, were not touched for a while, and have no job: a wake-up was lost."""
+    with machinery.database.begin() as tx:
+        stuck = runs.list_stuck_runs(tx, older_than=machinery.clock() - STUCK_AFTER)
+        locks = [f"run/{run_id}" for run_id in stuck]
+        query = text(
+            "SELECT lock FROM procrastinate_jobs WHERE lock = ANY(:locks) AND queue_name = :queue "
+            "AND status IN ('todo', 'doing')"
+        )
+        busy = set(tx.scalars(query, {"locks": locks, "queue": RUNS_QUEUE}))
+        lost = [run_id for run_id in stuck if f"run/{run_id}" not in busy]
+        for run_id in lost:
+            LOG.warning("a wake-up was lost; waking the run", run=run_id)
+            wake_run(tx, run_id)
+    return len(lost)
+
+
+def keep_serving(machinery: Machinery) -> None:
+    """Bring back model servers of this machine that are gone, after a reboot or an accident."""
+    with machinery.database.begin() as tx:
+        environments = people.get_environments(tx)
+        live = deployments.list_deployments(tx, statuses=[DeploymentStatus.LIVE])
+    for deployment in live:
+        environment = environments.get(deployment.environment)
+        if environment is None or environment.deployer.type not in machinery.deployers:
+            continue
+        try:
+            _keep_one(machinery, deployment)
+        except SignoffError as error:
+            LOG.warning("a deployed model could not be brought back", deployment=deployment.id, error=str(error))
+
+
+def _keep_one(machinery: Machinery, deployment: Deployment) -> None:
+    with machinery.database.begin() as tx:
+        environment = people.get_environments(tx)[deployment.environment]
+        version = deployments.get_version(tx, deployment.id)
+    deployer = machinery.deployer_of(environment)
+    if not deployer.is_ours(environment, deployment.model):
+        return
+    if deployer.current(environment, deployment.model) is not None:
+        return
+    copy = machinery.folder_of("ensure", deployment.id)
+    try:
+        manifest = machinery.registry.fetch(version, copy)
+        if manifest.digest != deployment.digest:
+            LOG.error("the registry no longer holds the approved bytes", deployment=deployment.id)
+            return
+        deployer.ensure(Release(f"ensure/{deployment.id}", environment, version, copy, {"run": deployment.run_id}))
+        LOG.info("brought a deployed model back", model=deployment.model, environment=deployment.environment)
+    finally:
+        machinery.clean("ensure", deployment.id)
+
+
+def sweep(machinery: Machinery) -> None:
+    """Once an hour: old jobs, old Idempotency-Keys, blobs that nothing refers to."""
+    now = machinery.clock()
+    with machinery.database.begin() as tx:
+        tx.execute(
+            text(
+                "DELETE FROM procrastinate_jobs WHERE status IN ('failed', 'aborted', 'cancelled', 'succeeded') "
+                "AND id IN (SELECT job_id FROM procrastinate_events GROUP BY job_id HAVING max(at) < :before)"
+            ),
+            {"before": now - KEEP_JOBS},
+        )
+        people.forget_requests(tx, before=now - KEEP_REQUESTS)
+    collect_blobs(machinery)
+
+
+def collect_blobs(machinery: Machinery) -> list[str]:
+    """Delete blobs older than a day that no row refers to; returns their digests.
+
+    A blob is written before the row that names it, and writing it again makes it young again: only what has been
+    loose for a day is nobody's.
+    """
+    old = machinery.blobs.older_than(KEEP_LOOSE_BLOBS.total_seconds())
+    loose: list[str] = []
+    for start in range(0, len(old), 1000):
+        batch = old[start : start + 1000]
+        with machinery.database.begin() as tx:
+            needed = evidence.referenced_blobs(tx, batch)
+        loose += [digest for digest in batch if digest not in needed]
+    for digest in loose:
+        machinery.blobs.delete(digest)
+    return loose

@@ -1,0 +1,137 @@
+"""`signoff worker`: fetches jobs until told to stop, and starts again by itself when Postgres comes back.
+
+Two queues, so that long trainings never delay the tick and the rescue. The library's worker ends, or goes deaf, when
+its connection breaks; this file watches both and makes fresh ones.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg
+from procrastinate import App, PsycopgConnector, RetryStrategy
+from procrastinate.exceptions import ConnectorException
+from procrastinate.job_context import JobContext
+from procrastinate.worker import Worker as JobWorker
+
+from signoff.domain.errors import UnavailableError
+from signoff.engine import jobs
+from signoff.engine.advance import advance
+from signoff.engine.machinery import LOG, Machinery
+from signoff.engine.rollback import roll_back
+from signoff.engine.tick import sweep, tick
+
+_LOOK_SECONDS = 0.5
+
+_RETRY = RetryStrategy(max_attempts=60, exponential_wait=2, retry_exceptions=[UnavailableError, OSError])
+
+
+class Worker:
+    """Runs jobs in threads, at most `concurrency` runs at once.
+
+    Each queue has its own thread and event loop.
+    """
+
+    def __init__(self, machinery: Machinery, *, concurrency: int = 4) -> None:
+        self._machinery = machinery
+        self._queues = {jobs.RUNS_QUEUE: concurrency, jobs.HOUSE_QUEUE: 1}
+
+    def run(self) -> None:
+        """Work until `stop`; running commands are handed back, short work is finished."""
+        threads = [
+            threading.Thread(target=self._serve_queue, args=(queue, concurrency), name=f"queue {queue}")
+            for queue, concurrency in self._queues.items()
+        ]
+        for thread in threads:
+            thread.start()
+        LOG.info("worker ready", concurrency=self._queues[jobs.RUNS_QUEUE])
+        for thread in threads:
+            thread.join()
+        LOG.info("worker stopped")
+
+    def stop(self) -> None:
+        """Stop soon; callable from any thread and from a signal handler."""
+        self._machinery.stopping.set()
+
+    def _serve_queue(self, queue: str, concurrency: int) -> None:
+        asyncio.run(self._keep_going(queue, concurrency))
+
+    async def _keep_going(self, queue: str, concurrency: int) -> None:
+        """One worker after another on `queue`, each with fresh connections, until told to stop."""
+        executor = ThreadPoolExecutor(concurrency + 2, thread_name_prefix=f"job of {queue}")
+        asyncio.get_running_loop().set_default_executor(executor)
+        while not self._machinery.stopping.is_set():
+            try:
+                await self._one_life(queue, concurrency)
+            except (ConnectorException, psycopg.Error, OSError) as error:
+                LOG.warning("the database is away; trying again", queue=queue, error=str(error.__cause__ or error))
+                await asyncio.sleep(_LOOK_SECONDS)
+
+    async def _one_life(self, queue: str, concurrency: int) -> None:
+        """Work with one set of connections until told to stop or something of it dies."""
+        conninfo = self._machinery.database.url
+        connector = PsycopgConnector(conninfo=conninfo, min_size=1, max_size=4, timeout=5)
+        app = App(connector=connector)
+        _register(app, self._machinery, queue)
+        async with app.open_async():
+            worker = JobWorker(
+                app,
+                queues=[queue],
+                name=queue,
+                concurrency=concurrency,
+                install_signal_handlers=False,
+                delete_jobs="successful",
+                update_heartbeat_interval=self._machinery.heartbeat,
+                stalled_worker_timeout=self._machinery.stalled_after,
+            )
+            task = asyncio.create_task(worker.run())
+            has_listened = False
+            while not task.done() and not self._machinery.stopping.is_set():
+                await asyncio.sleep(_LOOK_SECONDS)
+                is_listening = any(t.get_name() == "listener" and not t.done() for t in asyncio.all_tasks())
+                if has_listened and not is_listening:
+                    LOG.warning("the worker went deaf; starting it again", queue=queue)
+                    break
+                has_listened = has_listened or is_listening
+            worker.stop()
+            await task
+
+
+def _register(app: App, machinery: Machinery, queue: str) -> None:
+    """The tasks of one queue; periodic ones belong to the house queue only."""
+
+    def advance_run(run_id: str) -> None:
+        advance(machinery, run_id)
+
+    def roll_back_deployment(deployment_id: str) -> None:
+        roll_back(machinery, deployment_id)
+
+    if queue == jobs.RUNS_QUEUE:
+        app.task(name=jobs.ADVANCE, queue=queue, retry=_RETRY)(advance_run)
+        app.task(name=jobs.ROLL_BACK, queue=queue, retry=_RETRY)(roll_back_deployment)
+        return
+
+    async def rescue(context: JobContext, timestamp: int) -> None:  # noqa: ARG001 - the library passes it
+        await _rescue(context.app, machinery)
+
+    def minute(timestamp: int) -> None:  # noqa: ARG001 - the library passes it
+        tick(machinery)
+
+    def hour(timestamp: int) -> None:  # noqa: ARG001 - the library passes it
+        sweep(machinery)
+
+    # In this library's cron the seconds are the last field.
+    for cron, name, function in (("* * * * *", jobs.TICK, minute), ("17 * * * *", jobs.SWEEP, hour)):
+        app.periodic(cron=cron)(app.task(name=name, queue=queue, queueing_lock=name)(function))
+    saving = app.task(name=jobs.RESCUE, queue=queue, queueing_lock=jobs.RESCUE, pass_context=True)(rescue)
+    app.periodic(cron="* * * * * */5")(saving)
+
+
+async def _rescue(app: App, machinery: Machinery) -> None:
+    """Give the jobs of workers that gave no sign of life for three beats to somebody else."""
+    limit = machinery.stalled_after
+    for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=limit):
+        LOG.warning("rescuing a job of a dead worker", job=job.id, task=job.task_name, arguments=job.task_kwargs)
+        await app.job_manager.retry_job(job)
