@@ -9,8 +9,9 @@ little of it as possible, because its start is part of every step's time. It own
 - It is a *child subreaper* (Linux), so a process that made itself a daemon becomes its child, is found and is killed.
 - The command dies with it: PR_SET_PDEATHSIG fires when the *thread* that forked ends, and this process has only one.
 
-On STATUS_FD it writes ``error ERRNO`` when the command could not be started, else ``exit STATUS LEFTOVERS`` when the
-last process is gone (STATUS negative: killed by that signal; LEFTOVERS: how many had to be killed after the command).
+On STATUS_FD it writes, a line each: ``group ID``, the command's process group; ``error ERRNO`` when the command could
+not be started; ``exit STATUS LEFTOVERS`` when the last process is gone (STATUS negative: killed by that signal;
+LEFTOVERS: how many had to be killed after the command).
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ def main(status: int, grace: float, memory: int, argv: list[str]) -> None:
     command = os.fork()
     if command == 0:
         _become(argv, status, memory, guard, prctl)
+    os.write(status, f"group {command}\n".encode())
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 1)  # the log ends when the last process that writes to it does
     os.dup2(null, 2)

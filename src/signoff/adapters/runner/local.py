@@ -8,6 +8,7 @@ the worker says so or dies. `LocalRunner.run` may be called from many threads at
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import selectors
 import shutil
@@ -22,7 +23,7 @@ from typing import IO
 
 from signoff.adapters.runner.workplace import Workplace, environment, prepare, short_tmp
 from signoff.domain.errors import ConfigurationError, MachineryError
-from signoff.ports import Outcome, Task
+from signoff.ports import Log, Outcome, Task
 
 GUARD = Path(__file__).with_name("guard.py")
 CHUNK = 65_536
@@ -58,7 +59,7 @@ class LocalRunner:
         self._limits = limits or Limits()
         self._pass_environment = pass_environment
 
-    def run(self, task: Task, log: IO[bytes], should_stop: Callable[[], str | None], /) -> Outcome:
+    def run(self, task: Task, log: Log, should_stop: Callable[[], str | None], /) -> Outcome:
         """Run `task` to its end (see `ports.Runner`); an exception from `should_stop` ends the command too.
 
         Raises:
@@ -149,7 +150,7 @@ class _Watch:
         task: Task,
         place: Workplace,
         child: _Child,
-        log: IO[bytes],
+        log: Log,
         should_stop: Callable[[], str | None],
         limits: Limits,
     ) -> None:
@@ -222,12 +223,13 @@ class _Watch:
         if len(data) > self._room:
             size = f"{self._limits.log:,} bytes"
             self._end("output_limit", f"The command was ended: it wrote more than {size} to its log.", gently=False)
-        kept = memoryview(data)[: self._room]
+        kept = data[: self._room]
         self._room -= len(kept)
         try:
             while kept:
                 kept = kept[self._log.write(kept) :]
-            self._log.flush()
+            if isinstance(self._log, io.IOBase):  # a file of the caller's: others read along
+                self._log.flush()
         except OSError as error:
             raise MachineryError(
                 f"The log could not be written: {error.strerror}. The command was ended.",
@@ -255,17 +257,18 @@ class _Watch:
 
     def _outcome(self, report: bytes) -> Outcome:
         """What the guard's report means."""
-        words = report.split()
-        if words[:1] == [b"error"]:
-            raise _not_started(self._child.argv, int(words[1]), self._place)
-        if words[:1] != [b"exit"]:
+        said = {word: rest for word, *rest in map(bytes.split, report.splitlines())}
+        if b"error" in said:
+            raise _not_started(self._child.argv, int(said[b"error"][0]), self._place)
+        if b"exit" not in said:
+            with contextlib.suppress(ProcessLookupError, KeyError):  # the guard's death killed the command only
+                os.killpg(int(said[b"group"][0]), signal.SIGKILL)
             if self._reason is None:
                 raise MachineryError(
                     "The process that watches over the command was killed, and the command with it.",
                     "Most often the machine ran out of memory: look at its kernel log, then retry.",
                 )
-            words = [b"exit", str(-signal.SIGKILL).encode(), b"0"]
-        exit_status, leftovers = int(words[1]), int(words[2])
+        exit_status, leftovers = map(int, said.get(b"exit", (-signal.SIGKILL, 0)))
         if self._reason is None and exit_status in _ENDED_BY_SIGNAL and (word := self._should_stop()):
             self._reason = word  # whoever stops the worker may have told the command as well
             self._notes.append(f"The command was ended: {word}.")

@@ -6,13 +6,12 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import IO
 
 from signoff.adapters.runner.workplace import prepare
 from signoff.domain.errors import MachineryError
-from signoff.ports import Outcome, Task
+from signoff.ports import Log, Outcome, Task
 
-Command = Callable[[Task, IO[bytes], Callable[[], str | None]], int]
+Command = Callable[[Task, Log, Callable[[], str | None]], int]
 """Gets the task (whose environment holds SIGNOFF_OUTPUT and SIGNOFF_CONTEXT), the log, `should_stop`; exit status."""
 
 
@@ -27,7 +26,7 @@ class MemoryRunner:
         self._commands = dict(commands)
         self.tasks: list[Task] = []
 
-    def run(self, task: Task, log: IO[bytes], should_stop: Callable[[], str | None], /) -> Outcome:
+    def run(self, task: Task, log: Log, should_stop: Callable[[], str | None], /) -> Outcome:
         """Call the function that stands for the task's command.
 
         Raises:
