@@ -10,10 +10,10 @@ import asyncio
 import json
 import logging
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from mlflow.exceptions import MlflowException
 from mlflow.pyfunc import PyFuncModel, scoring_server
@@ -36,7 +36,12 @@ logger = logging.getLogger(__name__)
 
 
 class TooLargeError(Exception):
-    """The request is larger than `LARGEST_BODY`."""
+    """The request is larger than `LARGEST_BODY`. What is left of it is not read: the connection closes."""
+
+    headers: ClassVar = {"connection": "close"}
+
+    def __str__(self) -> str:
+        return f"The request is larger than {LARGEST_BODY // 2**20} MiB. Send it in smaller batches."
 
 
 class ModelApplication:
@@ -81,7 +86,7 @@ class ModelApplication:
             content_type = request.headers.get("content-type", "")
             answer = await self._in_thread(lambda: score(body, content_type, self._model, self._schema))
         except TooLargeError as error:
-            return _refusal(413, "REQUEST_TOO_LARGE", str(error))
+            return _refusal(413, "REQUEST_TOO_LARGE", str(error), error.headers)
         except MlflowException as error:
             logger.info("refused an invocation", exc_info=True)
             return _refusal(_status(error), error.error_code, error.message)
@@ -94,11 +99,14 @@ class ModelApplication:
             body = await _body(request)
             answer = await self._in_thread(lambda: self._inference.infer(body))
         except TooLargeError as error:
-            return JSONResponse({"error": str(error)}, 413)
+            return JSONResponse({"error": str(error)}, 413, error.headers)
         except ProtocolError as error:
             return JSONResponse({"error": str(error)}, error.status)
         except MlflowException as error:
             return JSONResponse({"error": error.message[:LONGEST_MESSAGE]}, _status(error))
+        except Exception as error:
+            logger.warning("the model failed on a request", exc_info=True)
+            return JSONResponse({"error": f"The model failed: {error!r}"[:LONGEST_MESSAGE]}, 500)
         return Response(answer, media_type="application/json")
 
     def check_example(self, folder: Path) -> None:
@@ -139,11 +147,14 @@ async def _empty(_: Request) -> Response:
 
 async def _body(request: Request) -> bytes:
     """The whole body, unless it is larger than `LARGEST_BODY`."""
+    announced = request.headers.get("content-length", "0")
+    if announced.isdecimal() and int(announced) > LARGEST_BODY:
+        raise TooLargeError
     chunks, size = [], 0
     async for chunk in request.stream():
         size += len(chunk)
         if size > LARGEST_BODY:
-            raise TooLargeError(f"The request is larger than {LARGEST_BODY // 2**20} MiB. Send it in smaller batches.")
+            raise TooLargeError
         chunks.append(chunk)
     return b"".join(chunks)
 
@@ -153,6 +164,6 @@ def _status(error: Any) -> int:
     return int(error.get_http_status_code())
 
 
-def _refusal(status: int, code: str, message: str) -> Response:
+def _refusal(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> Response:
     """An error as MLflow writes it, without the stack trace."""
-    return JSONResponse({"error_code": code, "message": message[:LONGEST_MESSAGE]}, status)
+    return JSONResponse({"error_code": code, "message": message[:LONGEST_MESSAGE]}, status, headers)

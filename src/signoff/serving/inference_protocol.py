@@ -113,7 +113,10 @@ class OpenInference:
                 return only
             if only.ndim == 2 and only.shape[1] == len(names) and not set(tensors) <= set(names):  # noqa: PLR2004
                 return pd.DataFrame(only, columns=names)
-        return pd.DataFrame({name: _column(array) for name, array in tensors.items()})
+        try:
+            return pd.DataFrame({name: _column(array) for name, array in tensors.items()})
+        except ValueError as error:
+            raise ProtocolError(f"The inputs are not columns of one length: {error}.") from None
 
     def _tensors(self, answer: Any) -> list[dict[str, Any]]:
         """The model's answer as named output tensors; a frame is one for each column."""
@@ -137,8 +140,12 @@ def _parse(body: bytes) -> dict[str, Any]:
     for tensor in inputs:
         if not isinstance(tensor, dict) or not {"name", "shape", "datatype", "data"} <= tensor.keys():
             raise ProtocolError("Every input needs name, shape, datatype and data.")
+        if not isinstance(tensor["name"], str) or not isinstance(tensor["datatype"], str):
+            raise ProtocolError("The name and datatype of an input are strings.")
     outputs = request.get("outputs") or []
-    if not isinstance(outputs, list) or not all(isinstance(one, dict) and "name" in one for one in outputs):
+    if not isinstance(outputs, list) or not all(
+        isinstance(one, dict) and isinstance(one.get("name"), str) for one in outputs
+    ):
         raise ProtocolError('"outputs" is a list of objects with a name.')
     if not isinstance(request.get("parameters") or {}, dict):
         raise ProtocolError('"parameters" is an object.')

@@ -44,9 +44,10 @@ def run(listener: int, channel: int, health: int, output: int) -> NoReturn:
         except (DigestMismatchError, UnsafeModelError) as error:
             _answer(orders, {"error": "digest_mismatch", "what": error.what, "hint": error.hint})
         except BaseException as error:  # noqa: BLE001  (a model may raise anything, SystemExit too)
-            traceback.print_exc()
+            reason = _reason(error)
+            traceback.print_exception(reason)
             sys.stderr.flush()
-            what = f"{served.label} could not be loaded: {type(error).__name__}: {error}"
+            what = f"{served.label} could not be loaded: {type(reason).__name__}: {reason}"
             _answer(orders, {"error": "unhealthy", "what": what[:2000]})
         else:
             _answer(orders, {})
@@ -90,6 +91,13 @@ def _load(served: Served, folder: Path) -> Any:
     sys.dont_write_bytecode = True  # a cache beside the model's code would change its digest
     model = mlflow.pyfunc.load_model(str(folder))
     return application(model, served, folder)
+
+
+def _reason(error: BaseException) -> BaseException:
+    """What really went wrong: MLflow hides a model's own exception behind one that only says that there was one."""
+    from mlflow.exceptions import MlflowException
+
+    return error.__context__ if isinstance(error, MlflowException) and error.__context__ else error
 
 
 class ModelServer:

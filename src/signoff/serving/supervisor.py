@@ -7,7 +7,7 @@ restart), `state.json` (what is live, and the former version), `versions/<digest
 `server.log`. It holds the listening socket all its life, so that clients wait rather than fail while no child accepts.
 `control.sock` takes JSON lines, one answer each:
 
-    {"command": "status"}                           -> {"address", "live": {...} | null, "former", "pid"}
+    {"command": "status"}                           -> {"address", "pid", "live": {...} | null, "wanted": {...} | null}
     {"command": "prepare", "served": {...}, "path"} -> {"ok": true, "is_changed": bool}: a child is healthy, not live
     {"command": "commit"}                           -> {"ok": true, "address"}: it answers now; the former one drains
     {"command": "stop"}                             -> {"ok": true}
@@ -123,12 +123,12 @@ class Supervisor:
         writer.close()
 
     def _status(self) -> dict[str, Any]:
-        live, former = self.live, self.state.get("former")
+        live = self.live
         return {
             "address": self.address,
             "pid": os.getpid(),
             "live": live and live.served.as_json() | {"pid": live.pid},
-            "former": former and former.as_json(),
+            "wanted": self.state["live"].as_json() if "live" in self.state else None,
         }
 
     async def _deploy(self, message: dict[str, Any], reader: asyncio.StreamReader, answer: Any) -> None:

@@ -34,6 +34,10 @@ class MemoryDeployer:
         """What was deployed last."""
         return self._live.get((environment.name, model))
 
+    def is_ours(self, environment: Environment, model: str, /) -> bool:
+        """Whether it was ever deployed through this object."""
+        return any((one.environment.name, one.version.model) == (environment.name, model) for one in self.deployed)
+
     def ensure(self, release: Release, /) -> str | None:
         """Deploy it unless it is there."""
         return self.deploy(release)

@@ -8,7 +8,6 @@ imports this.
 from __future__ import annotations
 
 import hashlib
-import logging
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -23,8 +22,6 @@ from signoff.proof.manifest import verify
 LONGEST_NAME = 100
 MARGIN = 180.0
 """Seconds beyond a version's health time-out for copying its bytes and for another deployment to finish first."""
-
-logger = logging.getLogger(__name__)
 
 
 class ServerDeployer:
@@ -43,6 +40,9 @@ class ServerDeployer:
             UnavailableError: the supervisor or the registry did not answer; the former version serves on.
             MachineryError: the version is not an MLflow model, or the server could not be started.
         """
+        return self._deploy(release, dict(release.approval))
+
+    def _deploy(self, release: Release, approval: dict[str, Any]) -> str:
         version, environment = release.version, release.environment
         if not version.is_servable:
             raise MachineryError(
@@ -57,7 +57,7 @@ class ServerDeployer:
             "model": version.model,
             "version": version.version,
             "digest": version.digest,
-            "approval": dict(release.approval),
+            "approval": approval,
             "health_timeout": timeout,
         }
         start_supervisor(folder)
@@ -76,10 +76,7 @@ class ServerDeployer:
                 if former:
                     self._tracking.set_alias(version.model, alias, former["version"])
                 raise
-        try:
-            mirror(self._tracking, release)
-        except SignoffError as error:
-            logger.warning("%s is live, but its tags could not be written: %s", version.label, error)
+        mirror(self._tracking, release)
         return address
 
     def current(self, environment: Environment, model: str, /) -> Live | None:
@@ -101,13 +98,20 @@ class ServerDeployer:
         return Live(said["version"], said["digest"], address)
 
     def ensure(self, release: Release, /) -> str | None:
-        """Bring the release back where the same bytes are not live; leave the alias alone where they are."""
-        found = self._status(release.environment, release.version.model)
-        live = found and found["live"]
-        if found and live and (live["version"], live["digest"]) == (release.version.version, release.version.digest):
-            address: str = found["address"]
-            return address
+        """Bring the release back unless the same bytes are live, with the approval that it was deployed with."""
+        version = release.version
+        start_supervisor(self._home(release.environment.name, version.model))
+        found = self._status(release.environment, version.model) or {}
+        for state in ("live", "wanted"):
+            one = found.get(state)
+            if one and (one["version"], one["digest"]) == (version.version, version.digest):
+                address: str = found["address"]
+                return address if state == "live" else self._deploy(release, one["approval"])
         return self.deploy(release)
+
+    def is_ours(self, environment: Environment, model: str, /) -> bool:
+        """Whether a model server for it was ever healthy under this folder."""
+        return (self._home(environment.name, model) / "state.json").exists()
 
     def _status(self, environment: Environment, model: str) -> dict[str, Any] | None:
         """The supervisor's own words; None when there is none."""

@@ -1,0 +1,125 @@
+"""What every deployer promises: the double, the alias and the real model server pass the same suite."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from signoff.adapters.deploy.alias import AliasDeployer
+from signoff.adapters.deploy.memory import MemoryDeployer
+from signoff.adapters.deploy.server import ServerDeployer, stop_all
+from signoff.domain.environment import LOCAL
+from signoff.domain.errors import DigestMismatchError, SignoffError, UnavailableError
+from signoff.ports import Deployer, Live, Release
+from tiny_models import Aliases, release_of, write_model
+
+
+@dataclass(frozen=True)
+class Bench:
+    deployer: Deployer
+    first: Release
+    second: Release
+    aliases: Aliases
+
+    def break_down(self) -> None:
+        if isinstance(self.deployer, MemoryDeployer):
+            self.deployer.failing = UnavailableError("The deployer's target did not answer.")
+        self.aliases.is_down = True
+
+    def mend(self) -> None:
+        if isinstance(self.deployer, MemoryDeployer):
+            self.deployer.failing = None
+        self.aliases.is_down = False
+
+
+@pytest.fixture(scope="module", params=["memory", "alias", "server"])
+def bench(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    folder = tmp_path_factory.mktemp("deployer")
+    first, second = (release_of(write_model(folder / f"v{n}", predict=f"return [{n}.0] * len(frame)"), n) for n in "12")
+    aliases = Aliases()
+    aliases.add(first, second)
+    deployers: dict[str, Deployer] = {
+        "memory": MemoryDeployer(address="http://memory"),
+        "alias": AliasDeployer(aliases),
+        "server": ServerDeployer(folder / "serving", aliases),
+    }
+    yield Bench(deployers[request.param], first, second, aliases)
+    stop_all(folder / "serving")
+
+
+def current(bench: Bench) -> tuple[str, str | None] | None:
+    live = bench.deployer.current(LOCAL, "fraud")
+    return (live.version, live.digest) if live else None
+
+
+def named(release: Release) -> tuple[str, str]:
+    return release.version.version, release.version.digest
+
+
+def test_nothing_is_current_where_nothing_was_deployed(bench: Bench) -> None:
+    assert bench.deployer.current(LOCAL, "never-deployed") is None
+    assert not bench.deployer.is_ours(LOCAL, "never-deployed")
+
+
+def test_what_was_deployed_last_is_current_and_the_way_back_is_open(bench: Bench) -> None:
+    for release in (bench.first, bench.second, bench.first):
+        address = bench.deployer.deploy(release)
+        assert bench.deployer.current(LOCAL, "fraud") == Live(*named(release), address)
+
+
+def test_deploying_what_is_live_gives_the_same_address(bench: Bench) -> None:
+    address = bench.deployer.deploy(bench.second)
+    assert bench.deployer.deploy(bench.second) == address
+    assert current(bench) == named(bench.second)
+
+
+def test_other_bytes_than_the_approved_are_refused_and_the_former_version_stays(bench: Bench, tmp_path: Path) -> None:
+    bench.deployer.deploy(bench.first)
+    tampered = release_of(write_model(tmp_path / "v3"), "3")
+    (tampered.path / "code" / "extra.py").write_text("print('owned')")
+    with pytest.raises(DigestMismatchError):
+        bench.deployer.deploy(tampered)
+    assert current(bench) == named(bench.first)
+
+
+def test_a_target_that_does_not_answer_is_unavailable_and_the_former_version_stays(bench: Bench) -> None:
+    bench.deployer.deploy(bench.first)
+    bench.break_down()
+    try:
+        with pytest.raises(UnavailableError):
+            bench.deployer.deploy(bench.second)
+    finally:
+        bench.mend()
+    assert current(bench) == named(bench.first)
+
+
+def test_ensure_leaves_what_is_live_alone(bench: Bench) -> None:
+    address = bench.deployer.deploy(bench.first)
+    assert bench.deployer.ensure(bench.first) == address
+    assert current(bench) == named(bench.first)
+
+
+def test_ensure_brings_back_what_was_lost(bench: Bench, tmp_path: Path) -> None:
+    address = bench.deployer.deploy(bench.second)
+    match bench.deployer:
+        case MemoryDeployer() as memory:
+            memory.lose("local", "fraud")
+        case AliasDeployer():
+            bench.aliases.aliases.clear()
+        case _:
+            assert stop_all(bench.second.path.parent / "serving") == 1
+    assert current(bench) is None
+    assert bench.deployer.ensure(bench.second) == address
+    assert current(bench) == named(bench.second)
+
+
+def test_a_refusal_says_what_to_do(bench: Bench, tmp_path: Path) -> None:
+    tampered = release_of(write_model(tmp_path / "v4"), "4")
+    (tampered.path / "MLmodel").write_text("{}")
+    with pytest.raises(SignoffError) as refusal:
+        bench.deployer.deploy(tampered)
+    assert refusal.value.what
+    assert refusal.value.hint
