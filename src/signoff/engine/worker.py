@@ -86,7 +86,7 @@ class Worker:
                 update_heartbeat_interval=self._machinery.heartbeat,
                 stalled_worker_timeout=self._machinery.stalled_after,
             )
-            task = asyncio.create_task(worker.run())
+            task = asyncio.create_task(worker.run())  # type: ignore[no-untyped-call]
             has_listened = False
             while not task.done() and not self._machinery.stopping.is_set():
                 await asyncio.sleep(_LOOK_SECONDS)
@@ -95,7 +95,7 @@ class Worker:
                     LOG.warning("the worker went deaf; starting it again", queue=queue)
                     break
                 has_listened = has_listened or is_listening
-            worker.stop()
+            worker.stop()  # type: ignore[no-untyped-call]
             await task
 
 
