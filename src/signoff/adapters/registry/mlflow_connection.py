@@ -42,6 +42,9 @@ _DEFAULTS = {
     "MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER": "false",
 }
 _TRANSFER_TIMEOUT = "300"
+_transfers: list[object] = []
+"""The transfers under way: MLflow reads its time limit from the environment, which all threads share."""
+_transfers_lock = threading.Lock()
 _SQLITE = "sqlite:///"
 _CREDENTIALS = re.compile(r"//[^/@\s]+@")
 _LONGEST_TEXT = 300
@@ -70,8 +73,6 @@ class Connection:
         self.artifacts = self.database.parent / "mlartifacts" if self.database else None
         self._lock = threading.Lock()
         self._client: MlflowClient | None = None
-        self._transfers = 0
-        self._has_own_timeout = _TIMEOUT in os.environ
         for name, value in _DEFAULTS.items():
             os.environ.setdefault(name, value)
 
@@ -99,18 +100,22 @@ class Connection:
 
     @contextmanager
     def transferring(self) -> Iterator[MlflowClient]:
-        """The same for copying files, with time for a server that fetches a big one before it answers."""
-        with self._lock:
-            self._transfers += 1
-            if not self._has_own_timeout:
+        """The same for copying files, with time for a server that fetches a big one before it answers.
+
+        A limit that the administrator set is left alone.
+        """
+        transfer = object()
+        with _transfers_lock:
+            _transfers.append(transfer)
+            if os.environ.get(_TIMEOUT) == _DEFAULTS[_TIMEOUT]:
                 os.environ[_TIMEOUT] = _TRANSFER_TIMEOUT
         try:
             with self.asking() as client:
                 yield client
         finally:
-            with self._lock:
-                self._transfers -= 1
-                if not self._has_own_timeout and not self._transfers:
+            with _transfers_lock:
+                _transfers.remove(transfer)
+                if not _transfers and os.environ.get(_TIMEOUT) == _TRANSFER_TIMEOUT:
                     os.environ[_TIMEOUT] = _DEFAULTS[_TIMEOUT]
 
     def _connected(self) -> MlflowClient:
