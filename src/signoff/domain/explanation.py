@@ -60,8 +60,7 @@ def _from(state: RuleState) -> str:
     names = state.candidates
     if not names:
         return "nobody: no one else may give it. An administrator can add an approver"
-    joined = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
-    return joined
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
 
 
 def _of_rule(state: RuleState) -> str:
@@ -96,10 +95,8 @@ def standing(gate: Gate, person: str, decisions: Sequence[Decision], people: Dir
 def why_not_decide(gate: Gate, person: str, people: Directory) -> str | None:
     """Why no rule of `gate` counts `person`, in words; None when one does."""
     known = people.people.get(person)
-    if known is None:
-        return "is not known to this server"
-    if not known.is_active:
-        return "is deactivated"
+    if known is None or not known.is_active:
+        return "is not known to this server" if known is None else "is deactivated"
     rules = (*gate.rules, *gate.environment_rules)
     if any(person in counting(gate, rule, people) for rule in rules):
         return None
