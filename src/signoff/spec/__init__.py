@@ -10,4 +10,12 @@ from signoff.spec.people import read_people
 from signoff.spec.pipeline import Reading, load_pipeline, read_pipeline
 from signoff.spec.problem import Problem
 
-__all__ = ["Known", "Problem", "Reading", "load_pipeline", "read_environments", "read_people", "read_pipeline"]
+__all__ = [
+    "Known",
+    "Problem",
+    "Reading",
+    "load_pipeline",
+    "read_environments",
+    "read_people",
+    "read_pipeline",
+]

@@ -100,11 +100,11 @@ class Fields:
                 entry.key.place, f"unknown key {said(key)} in {self.where}", hint or "", code="unknown_key"
             )
 
-    def require(self, key: str, hint: str, *, at: Place | None = None) -> None:
-        """Report that `key` is missing, unless it is there under a wrong name. Call after `close`."""
+    def require(self, key: str, hint: str, *, at: Place | None = None, where: str = "") -> None:
+        """Report that `key` of `where` is missing, unless it is there under a wrong name. Call after `close`."""
         if key in self.table.entries or key in self._guessed:
             return
-        self.problems.error(at or first_place(self.table), f"{self.where} has no {key}", hint, code="missing")
+        self.problems.error(at or first_place(self.table), f"{where or self.where} has no {key}", hint, code="missing")
 
     def text(self, key: str) -> str | None:
         """A text that is not empty."""
@@ -136,7 +136,7 @@ class Fields:
         """`node` as a name of `form`."""
         text = self.as_text(node, name)
         if text is not None and not form.fullmatch(text):
-            self.error(node, f"{name} {said(text)} is not a name that can be used", hint)
+            self.error(node, f"{name} {said(text)} cannot be used", hint)
             return None
         return text
 

@@ -14,6 +14,9 @@ Severity = Literal["error", "warning"]
 _WIDEST = 160
 """Source lines longer than this are shown around the caret only, in characters."""
 
+_LONGEST_SOURCE = 2000
+"""What a problem keeps of its source line, in characters; a file in one long line must not fill the memory."""
+
 _BREAKS = re.compile(r"\r\n|\n|\r")
 _UNSHOWABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 _MOST_PROBLEMS = 100
@@ -58,7 +61,7 @@ class Problem:
         """The message, the source line, and a caret line with the hint; no newline at the end."""
         label = "" if self.is_error else "warning: "
         head = f"{self.file}:{self.line}:{self.column}: {label}{self.message}"
-        if not self.source.strip():
+        if not self.source.strip() or self.column > len(self.source) + 1:
             return f"{head}\n      | {self.hint}" if self.hint else head
         source, start = _window(self.source, self.column - 1)
         before = source[:start]
@@ -138,7 +141,7 @@ class Problems:
             _shown(hint),
             severity,
             code,
-            _shown(self.line(place.line)),
+            _shown(self.line(place.line)[:_LONGEST_SOURCE]),
         )
         self._found.setdefault((place, message), shown)
 

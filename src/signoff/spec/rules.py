@@ -107,12 +107,12 @@ def read_required(fields: Fields) -> int | None:
     return None if "required_approvals" in fields else 1
 
 
-def check_counts(fields: Fields, rules: tuple[RuleSpec, ...], place: Place) -> None:
+def check_counts(fields: Fields, rules: tuple[RuleSpec, ...], place: Place) -> bool:
     """Refuse rules that ask for more people than they name. What a group holds is not known here."""
     named = [rule for rule in rules if not any(a.startswith(GROUP_PREFIX) for a in rule.approvers)]
     unfilled = is_satisfiable(named, {rule.name: frozenset(rule.approvers) for rule in named})
     if unfilled is None:
-        return
+        return True
     people = ", ".join(unfilled.approvers)
     count = len(unfilled.approvers)
     if count < unfilled.required_approvals:
@@ -121,6 +121,8 @@ def check_counts(fields: Fields, rules: tuple[RuleSpec, ...], place: Place) -> N
         hint = "name more people or a group, or require fewer"
     else:
         shared = one_of(rule.name for rule in named).replace(" or ", " and ")
-        message = f"rule {unfilled.name} cannot be satisfied together with the others ({shared}): {people}"
+        people = ", ".join(sorted({name for rule in named for name in rule.approvers}))
+        message = f"rules {shared} ask for more approvals than the people they name can give: {people}"
         hint = "one person counts for one rule only; name more people"
     fields.problems.error(place, message, hint, code="unsatisfiable_rule")
+    return False

@@ -120,8 +120,9 @@ def read_step(
     if kind is not None:
         inputs.close(_MISTAKES, _elsewhere(kind, _BESIDE[kind], "stands beside inputs, not inside"))
         for key, hint in _REQUIRED[kind].items():
-            if not (key == "approvers" and "rules" in inputs):
-                inputs.require(key, hint, at=draft.place)
+            is_said_otherwise = key in fields or (key == "approvers" and "rules" in inputs)
+            if not is_said_otherwise:
+                inputs.require(key, hint, at=draft.place, where=fields.where)
         fields.close(_MISTAKES, _elsewhere(kind, _BELONGS[kind], "goes under inputs:"))
     fields.require("name", "add name: approve_model")
     fields.require("type", f"add type: {kind or one_of(KINDS)}")
@@ -295,8 +296,7 @@ def _read_gate_rules(draft: _Draft) -> tuple[RuleSpec, ...]:
             if entry is not None:
                 message = f"{key} and rules cannot both be given"
                 inputs.problems.error(entry.key.place, message, f"put {key} inside a rule, or take rules out")
-        check_counts(inputs, rules, inputs.table.entries["rules"].key.place)
-        return rules
+        return rules if check_counts(inputs, rules, inputs.table.entries["rules"].key.place) else ()
     approvers = read_approvers(inputs)
     required = read_required(inputs)
     inputs.node("rules")
@@ -304,8 +304,7 @@ def _read_gate_rules(draft: _Draft) -> tuple[RuleSpec, ...]:
         return ()
     rule = RuleSpec(draft.name, approvers, required)
     at = inputs.table.entries.get("required_approvals") or inputs.table.entries["approvers"]
-    check_counts(inputs, (rule,), at.value.place)
-    return (rule,)
+    return (rule,) if check_counts(inputs, (rule,), at.value.place) else ()
 
 
 def _read_deployment(draft: _Draft) -> Step:

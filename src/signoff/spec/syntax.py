@@ -22,8 +22,8 @@ _WORDS: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "did not find expected '-' indicator",
-        "wrong indentation: a list goes on with '- ' or ends",
-        "start the line with '- ', or indent it like its neighbours",
+        "wrong indentation: this line does not line up with the lines it belongs to",
+        "indent it like its neighbours; an item of a list starts with '- '",
     ),
     (
         "block sequence entries are not allowed",
@@ -35,6 +35,7 @@ _WORDS: tuple[tuple[str, str, str], ...] = (
         "a key without ': '",
         "write key: value, and indent it like its neighbours",
     ),
+    ("found unexpected ':'", "a ':' that belongs to nothing", "put a space after it, or quotes around the text"),
     ("found unexpected end of stream", "the file ends inside a quoted text", "close the quote"),
     ("did not find expected ',' or ']'", "a list that starts with [ is not closed", "close it with ]"),
     ("did not find expected ',' or '}'", "a mapping that starts with { is not closed", "close it with }"),
@@ -82,14 +83,16 @@ def report_syntax(error: YAMLError, problems: Problems) -> None:
     context = str(getattr(error, "context", "") or "")
     for words, message, hint in _WORDS:
         if words in said:
-            where = _opening(error, place, problems) if "quoted" in message else place
+            where = (
+                _opening(error, place, problems) if "inside a quoted" in message or "not closed" in message else place
+            )
             problems.error(where, message, hint, code="yaml")
             return
     problems.error(place, f"this is not YAML: {said} {context}".rstrip(), code="yaml")
 
 
 def _opening(error: YAMLError, place: Place, problems: Problems) -> Place:
-    """Where the quoted text starts that never ends."""
+    """Where the text, list or mapping starts that never ends."""
     mark: Any = getattr(error, "context_mark", None)
     if mark is None:
         return place

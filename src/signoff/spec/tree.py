@@ -120,9 +120,10 @@ class _Builder:
     def __init__(self, problems: Problems) -> None:
         self.problems = problems
         self.root: Node | None = None
-        self.open: Items | Table | None = None
+        self.start: Any = None
+        self.content: list[Node] | dict[str, Entry] | None = None
         self.key: Scalar | None = None
-        self.outer: list[tuple[Items | Table | None, Scalar | None]] = []
+        self.outer: list[tuple[Any, list[Node] | dict[str, Entry] | None, Scalar | None]] = []
         self.documents = 0
         self.has_alias = False
 
@@ -130,30 +131,25 @@ class _Builder:
         """Read every event of `loader`; None where the file goes on past what is taken."""
         import yaml
 
-        scalar, table, items, leave = (
-            yaml.ScalarEvent,
-            yaml.MappingStartEvent,
-            yaml.SequenceStartEvent,
-            (yaml.MappingEndEvent, yaml.SequenceEndEvent),
-        )
+        scalar, table, items = yaml.ScalarEvent, yaml.MappingStartEvent, yaml.SequenceStartEvent
+        leave = (yaml.MappingEndEvent, yaml.SequenceEndEvent)
         next_event = loader.get_event
         while True:
             event = next_event()
             kind = type(event)
             if kind is scalar:
                 self._add_scalar(event)
+            elif kind in leave:
+                self._leave(event)
+            elif kind is yaml.StreamEndEvent:
+                return None if self.has_alias else self.root
             elif kind is table or kind is items:
                 if not self._enter(event, is_table=kind is table):
                     return None
-            elif kind in leave:
-                self.open, self.key = self.outer.pop()
-            elif kind is yaml.AliasEvent:
-                self._refuse_alias(event)
-            elif kind is yaml.DocumentStartEvent:
-                if not self._start_document(event):
-                    return None
-            elif kind is yaml.StreamEndEvent:
-                return None if self.has_alias else self.root
+            elif (kind is yaml.AliasEvent and not self._refuse_alias(event)) or (
+                kind is yaml.DocumentStartEvent and not self._start_document(event)
+            ):
+                return None
 
     def _add_scalar(self, event: Any) -> None:
         text = event.value
@@ -167,34 +163,38 @@ class _Builder:
 
     def _enter(self, event: Any, *, is_table: bool) -> bool:
         """Open a list or mapping; False when that is too deep."""
-        place = self._place(event)
         if len(self.outer) >= DEEPEST:
+            place = self._place(event)
             message = f"nested more than {DEEPEST} levels deep"
             self.problems.error(place, message, "a pipeline needs six", code="too_deep")
             return False
         if event.anchor is not None or event.tag is not None:
-            self._refuse_decoration(event, place)
-        node = Table(place, {}) if is_table else Items(place, [])
-        self._add(node)
-        self.outer.append((self.open, self.key))
-        self.open, self.key = node, None
+            self._refuse_decoration(event, self._place(event))
+        self.outer.append((self.start, self.content, self.key))
+        self.start, self.content, self.key = event, {} if is_table else [], None
         return True
+
+    def _leave(self, event: Any) -> None:
+        """Close the innermost list or mapping: now its end is known, so that a caret can show all of it."""
+        start, content = self.start, self.content
+        self.start, self.content, self.key = self.outer.pop()
+        place = self._place(start, event)
+        self._add(Table(place, content) if isinstance(content, dict) else Items(place, content or []))
 
     def _add(self, node: Node) -> None:
         """Put `node` where it belongs: the root, the next item, the next key, or the value of the last key."""
-        parent, key = self.open, self.key
-        if type(parent) is Table:
+        content, key = self.content, self.key
+        if type(content) is dict:
             if key is None:
                 self.key = node if type(node) is Scalar else self._refuse_key(node)
                 return
             self.key = None
-            entries = parent.entries
-            first = entries.setdefault(key.text, Entry(key, node))
+            first = content.setdefault(key.text, Entry(key, node))
             if first.key is not key:
                 where = f"it is already on line {first.key.place.line}"
                 self.problems.error(key.place, f"the key {said(key.text)} comes twice", where, code="duplicate_key")
-        elif type(parent) is Items:
-            parent.items.append(node)
+        elif type(content) is list:
+            content.append(node)
         else:
             self.root = node
 
@@ -210,23 +210,26 @@ class _Builder:
         if event.tag is not None and event.tag != "!":
             self.problems.error(place, f"tags ({event.tag}) are not taken", "take the tag out", code="tag")
 
-    def _refuse_alias(self, event: Any) -> None:
-        """What it stands for stays unknown, and so does the tree; reading goes on for the sake of other problems."""
+    def _refuse_alias(self, event: Any) -> bool:
+        """What it stands for stays unknown, and so does the tree; whether reading on may find other problems."""
         place = self._place(event)
         self.has_alias = True
         message = f"aliases (*{event.anchor}) are not taken"
         self.problems.error(place, message, "write the value out; a text that starts with * needs quotes", code="alias")
         self._add(Scalar(place, "", None, None))
+        return not self.problems.is_full
 
     def _start_document(self, event: Any) -> bool:
+        """Whether this is the first document."""
         self.documents += 1
         if self.documents > 1:
             message = "a second document starts here; one file holds one"
             self.problems.error(self._place(event), message, "put it into a file of its own", code="yaml")
         return self.documents == 1
 
-    def _place(self, event: Any) -> Place:
-        start, end = event.start_mark, event.end_mark
+    def _place(self, event: Any, last: Any = None) -> Place:
+        """Where `event` stands, up to the end of `last`; as far as its first line goes."""
+        start, end = event.start_mark, (last or event).end_mark
         line, column = start.line, start.column
         if end.line == line:
             return Place(line + 1, column + 1, end.column - column or 1)
