@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
-
 from signoff.domain.errors import CancelledError, HandedBackError, MachineryError, UnavailableError
 from signoff.domain.evidence import CheckStatus, Metric, to_plain
 from signoff.domain.pipeline import Command
@@ -19,7 +17,6 @@ from signoff.engine.logbook import Logbook
 from signoff.engine.machinery import LOG, Machinery
 from signoff.ports import Task
 from signoff.store import evidence, gates, runs
-from signoff.store.tables import runs as runs_table
 
 _POLL_SECONDS = 1.0
 
@@ -111,7 +108,7 @@ def _watch(machinery: Machinery, run: Run, logbook: Logbook) -> Callable[[], str
         try:
             logbook.tend()
             with machinery.database.begin() as tx:
-                epoch = tx.scalar(select(runs_table.c.epoch).where(runs_table.c.id == run.id))
+                epoch = runs.find_epoch(tx, run.id)
         except UnavailableError:
             LOG.warning("the database is away while a command runs; it runs on", run=run.id)
             return None

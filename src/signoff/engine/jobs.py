@@ -6,13 +6,12 @@ Losing, repeating or delaying one can never lose or repeat an effect: the rows a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from procrastinate import App, SyncPsycopgConnector
-from sqlalchemy import text
 
 from signoff.store.database import Transaction
+from signoff.store.queue import QueueState, get_queue_state
 
 ADVANCE = "signoff.advance"
 ROLL_BACK = "signoff.roll_back"
@@ -45,26 +44,6 @@ def _defer(tx: Transaction, task: str, *, lock: str, **arguments: Any) -> None:
     _app.configure_task(task, lock=lock, queue=RUNS_QUEUE, connection=raw).defer(**arguments)
 
 
-@dataclass(frozen=True, slots=True)
-class QueueState:
-    """How many jobs wait, and for how many seconds the oldest has."""
-
-    waiting: int
-    oldest_seconds: float
-    workers: int
-
-
 def queue_state(tx: Transaction) -> QueueState:
-    """The queue at this moment, and how many workers gave a sign of life within a minute."""
-    waiting, oldest = tx.execute(
-        text(
-            "SELECT count(*), coalesce(extract(epoch FROM now() - min(e.at)), 0) FROM procrastinate_jobs j "
-            "LEFT JOIN procrastinate_events e ON e.job_id = j.id AND e.type = 'deferred' "
-            "WHERE j.status = 'todo' AND j.queue_name = :queue AND (j.scheduled_at IS NULL OR j.scheduled_at <= now())"
-        ),
-        {"queue": RUNS_QUEUE},
-    ).one()
-    workers = tx.scalar(
-        text("SELECT count(*) FROM procrastinate_workers WHERE last_heartbeat > now() - interval '60 seconds'")
-    )
-    return QueueState(int(waiting), float(oldest), int(workers or 0))
+    """How many wake-ups wait at this moment, for how long, and how many workers live."""
+    return get_queue_state(tx, RUNS_QUEUE)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from sqlalchemy import text
-
 from signoff.domain.environment import Deployment, DeploymentStatus
 from signoff.domain.errors import SignoffError
 from signoff.engine.jobs import RUNS_QUEUE, wake_run
 from signoff.engine.machinery import LOG, Machinery
 from signoff.ports import Release
-from signoff.store import deployments, evidence, people, runs
+from signoff.store import deployments, evidence, people, queue, runs
 
 STUCK_AFTER = timedelta(minutes=2)
 KEEP_JOBS = timedelta(days=7)
@@ -30,11 +28,7 @@ def wake_stuck(machinery: Machinery) -> int:
     with machinery.database.begin() as tx:
         stuck = runs.list_stuck_runs(tx, older_than=machinery.clock() - STUCK_AFTER)
         locks = [f"run/{run_id}" for run_id in stuck]
-        query = text(
-            "SELECT lock FROM procrastinate_jobs WHERE lock = ANY(:locks) AND queue_name = :queue "
-            "AND status IN ('todo', 'doing')"
-        )
-        busy = set(tx.scalars(query, {"locks": locks, "queue": RUNS_QUEUE}))
+        busy = queue.list_busy_locks(tx, RUNS_QUEUE, locks)
         lost = [run_id for run_id in stuck if f"run/{run_id}" not in busy]
         for run_id in lost:
             LOG.warning("a wake-up was lost; waking the run", run=run_id)
@@ -82,13 +76,7 @@ def sweep(machinery: Machinery) -> None:
     """Once an hour: old jobs, old Idempotency-Keys, blobs that nothing refers to."""
     now = machinery.clock()
     with machinery.database.begin() as tx:
-        tx.execute(
-            text(
-                "DELETE FROM procrastinate_jobs WHERE status IN ('failed', 'aborted', 'cancelled', 'succeeded') "
-                "AND id IN (SELECT job_id FROM procrastinate_events GROUP BY job_id HAVING max(at) < :before)"
-            ),
-            {"before": now - KEEP_JOBS},
-        )
+        queue.forget_jobs(tx, before=now - KEEP_JOBS)
         people.forget_requests(tx, before=now - KEEP_REQUESTS)
     collect_blobs(machinery)
 

@@ -131,6 +131,11 @@ def get_run(tx: Transaction, run_id: str, *, attempt: int | None = None) -> Run:
     return _run(tx, row, attempt or row.attempt)
 
 
+def find_epoch(tx: Transaction, run_id: str) -> int | None:
+    """How often the run was taken over; None when there is no such run. Cheap enough to ask every second."""
+    return tx.scalar(select(runs.c.epoch).where(runs.c.id == run_id))
+
+
 def lock_run(tx: Transaction, run_id: str) -> Run:
     """`get_run`, holding the row against everybody else until the transaction ends."""
     tx.execute(select(runs.c.id).where(runs.c.id == run_id).with_for_update())
