@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 
 from signoff.domain.evidence import Severity
-from signoff.domain.expression import Expression, ExpressionError, parse
+from signoff.domain.expression import Expression
 from signoff.domain.pipeline import (
     ApprovalStep,
     Check,
@@ -23,10 +22,10 @@ from signoff.domain.pipeline import (
 )
 from signoff.spec import deferred
 from signoff.spec.command import read_command
+from signoff.spec.condition import read_expression
 from signoff.spec.fields import Fields, first_place, kind_of, nearest, one_of
 from signoff.spec.problem import Place, Problems, said
 from signoff.spec.rules import MISTAKES, check_counts, read_approvers, read_required, read_rules
-from signoff.spec.scalar import offset_in_source
 from signoff.spec.tree import Node, Scalar, Table
 
 STEP_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
@@ -232,37 +231,10 @@ def _read_check(draft: _Draft, node: Node) -> Check | None:
 
 
 def _read_expression(draft: _Draft, node: Node, called: str) -> Expression | None:
-    text = draft.inputs.as_text(node, called)
-    if text is None or not isinstance(node, Scalar):
-        return None
-    try:
-        expression = _parse(text.strip())
-    except ExpressionError as error:
-        place = _inside(node, text, error, draft.inputs.problems)
-        what = error.what[:1].lower() + error.what[1:].removesuffix(".")
-        message = f"{called} does not read: {what}"
-        draft.inputs.problems.error(place, message, error.hint.removesuffix("."), code="bad_expression")
-        return None
-    draft.expressions.append((expression, node))
+    expression = read_expression(draft.inputs, node, called)
+    if expression is not None and isinstance(node, Scalar):
+        draft.expressions.append((expression, node))
     return expression
-
-
-@lru_cache(maxsize=256)
-def _parse(text: str) -> Expression:
-    """`parse`, remembering what long pipelines repeat."""
-    return parse(text)
-
-
-def _inside(node: Scalar, text: str, error: ExpressionError, problems: Problems) -> Place:
-    """The place of `error` in the expression that `node` holds; all of `node` where that cannot be said."""
-    column = error.column + len(text) - len(text.lstrip())
-    source = problems.line(node.place.line)
-    start = offset_in_source(source, node.place.column - 1, node.style, column)
-    end = offset_in_source(source, node.place.column - 1, node.style, column + error.length)
-    last = node.place.column - 1 + node.place.length
-    if start is None or start > last or not source[start - 1 : last]:
-        return node.place
-    return Place(node.place.line, start + 1, max(1, min(end or last, last) - start))
 
 
 def _read_approval(draft: _Draft) -> Step:

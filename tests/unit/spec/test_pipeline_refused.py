@@ -150,8 +150,8 @@ def test_a_file_that_is_no_pipeline_at_all(content: bytes, message: str) -> None
 def test_an_approval_after_the_deployment_that_it_should_guard() -> None:
     assert words("steps:\n" + DEPLOY + GATE.removeprefix("steps:\n")) == [
         (
-            "signoff.yaml:6:11: approve_model comes after deploy_model; an approval must come before the deployment that "
-            "it guards\n"
+            "signoff.yaml:6:11: approve_model comes after deploy_model; "
+            "an approval must come before the deployment that it guards\n"
             "    6 |   - name: approve_model\n"
             "      |           ^^^^^^^^^^^^^ move it before deploy_model"
         )
