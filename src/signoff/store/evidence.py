@@ -53,7 +53,13 @@ def add_snapshot(
 
 def has_snapshot(tx: Transaction, digest: str) -> bool:
     """Whether the packed folder `digest` was uploaded."""
-    return tx.scalar(select(snapshots.c.digest).where(snapshots.c.digest == digest)) is not None
+    return find_snapshot_size(tx, digest) is not None
+
+
+def find_snapshot_size(tx: Transaction, digest: str) -> int | None:
+    """The size in bytes of the packed folder `digest`; None when it was not uploaded."""
+    size = tx.scalar(select(snapshots.c.size).where(snapshots.c.digest == digest))
+    return int(size) if size is not None else None
 
 
 def referenced_blobs(tx: Transaction, digests: Sequence[str]) -> set[str]:

@@ -1,0 +1,146 @@
+"""Deciding about a gate, and taking one's decision back while it is open."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from signoff.domain.access import Do, Resource, authorize
+from signoff.domain.actor import Actor
+from signoff.domain.audit import Event
+from signoff.domain.deciding import check_can_decide, check_complete
+from signoff.domain.errors import ConflictError, GateClosedError, NotFoundError
+from signoff.domain.gate import Decision, Gate, GateStatus, Reason, Verdict, evaluate
+from signoff.domain.run import Run, RunStatus
+from signoff.engine.gates import earlier_approvals
+from signoff.engine.jobs import wake_run
+from signoff.service.desk import Desk, happened
+from signoff.store import gates, people, runs
+from signoff.store.database import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """What one person says about one gate. `digest` is the subject that they saw."""
+
+    verdict: Verdict
+    digest: str
+    comment: str = ""
+    reasons: tuple[Reason, ...] = ()
+    ticked: tuple[str, ...] = ()
+
+
+def decide_gate(desk: Desk, actor: Actor, run_id: str, step: str, said: Verdicts) -> str:
+    """Record the decision; when the rules are satisfied or somebody says no, the gate closes. Returns the run's id.
+
+    Raises:
+        CannotDecideError, GateClosedError, SubjectChangedError, AlreadyDecidedError, CommentRequiredError,
+        ChecklistError: and nothing changed.
+    """
+    at = desk.clock()
+    with desk.database.begin() as tx:
+        run = runs.lock_run(tx, runs.find_run_id(tx, run_id))
+        authorize(actor, Do.DECIDE, Resource(run.model))
+        gate = find_gate(run, step)
+        directory = people.get_directory(tx)
+        before = gates.list_decisions(tx, [gate.id])[gate.id]
+        check_can_decide(gate, actor.name, said.verdict, before, directory, digest=said.digest)
+        check_complete(gate, said.verdict, said.comment, said.ticked)
+        decision = Decision(
+            id=secrets.token_hex(8),
+            by=actor.name,
+            verdict=said.verdict,
+            digest=said.digest,
+            at=at,
+            comment=said.comment,
+            reasons=said.reasons,
+            ticked=said.ticked,
+        )
+        evaluation = evaluate(gate, [*before, decision], directory, earlier=earlier_approvals(tx, run, gate))
+        decided = happened(
+            Event.GATE_DECIDED,
+            actor,
+            at,
+            run.id,
+            run.model,
+            step=gate.step,
+            gate=gate.id,
+            attempt=gate.attempt,
+            verdict=said.verdict.value,
+            digest=said.digest,
+            comment=said.comment,
+            reasons=[{"kind": r.kind.value, "subject": r.subject} for r in said.reasons],
+        )
+        gates.add_decision(tx, gate, decision, audit=[decided])
+        if evaluation.status is not GateStatus.OPEN:
+            _close(tx, actor, run, gate, evaluation.status, desk)
+    return run.id
+
+
+def _close(tx: Transaction, actor: Actor, run: Run, gate: Gate, status: GateStatus, desk: Desk) -> None:
+    at = desk.clock()
+    closed = happened(
+        Event.GATE_CLOSED, actor, at, run.id, run.model, step=gate.step, gate=gate.id, status=status.value
+    )
+    gates.set_gate(tx, gate, status=status, at=at, audit=[closed])
+    runs.set_run(tx, run, status=RunStatus.RUNNING, at=at, audit=[])
+    wake_run(tx, run.id)
+
+
+def withdraw_decision(desk: Desk, actor: Actor, run_id: str, step: str | None = None) -> str:
+    """Take one's own approval back while the gate is open. Returns the run's id.
+
+    Raises:
+        GateClosedError: it has closed; what follows has begun.
+        NotFoundError: there is no decision of this person.
+    """
+    at = desk.clock()
+    with desk.database.begin() as tx:
+        run = runs.lock_run(tx, runs.find_run_id(tx, run_id))
+        authorize(actor, Do.WITHDRAW, Resource(run.model))
+        gate = find_gate(run, step)
+        mine = _mine(actor, gates.list_decisions(tx, [gate.id])[gate.id])
+        if mine is None:
+            raise NotFoundError(f"{actor.name} has not decided about {gate.step}.", "There is nothing to withdraw.")
+        if gate.status is not GateStatus.OPEN:
+            raise GateClosedError(
+                f"{gate.step} is closed: {gate.status.replace('_', ' ')}.", "A decision can be withdrawn until then."
+            )
+        withdrawn = happened(
+            Event.GATE_WITHDRAWN, actor, at, run.id, run.model, step=gate.step, gate=gate.id, verdict=mine.verdict.value
+        )
+        gates.withdraw_decision(tx, mine, audit=[withdrawn])
+    return run.id
+
+
+def _mine(actor: Actor, decisions: Sequence[Decision]) -> Decision | None:
+    return next((d for d in decisions if d.by == actor.name and not d.is_withdrawn), None)
+
+
+def find_gate(run: Run, step: str | None) -> Gate:
+    """The newest gate of `step` in the present attempt; without a step the open one.
+
+    Raises:
+        NotFoundError: the run has no such gate, or none that waits.
+        ConflictError: the step has not opened its gate yet.
+    """
+    if step is None:
+        if run.open_gate is not None:
+            return run.open_gate
+        newest = max(run.gates, key=lambda gate: gate.opened_at, default=None)
+        if newest is None:
+            raise NotFoundError(f"Run {run.id} has no gate yet.", f"It is {run.status}: `signoff show {run.id}`.")
+        return newest
+    gate = run.gate(step)
+    if gate is not None:
+        return gate
+    approvals = [s.name for s in run.pipeline.steps if s.type == "approval"]
+    if step in approvals:
+        raise ConflictError(
+            f"{step} is not open yet in attempt {run.attempt.number}.",
+            f"`signoff show {run.id}` tells where it stands.",
+        )
+    raise NotFoundError(
+        f"Run {run.id} has no approval step {step!r}.", f"Its approval steps are {', '.join(approvals) or 'none'}."
+    )

@@ -1,0 +1,268 @@
+"""Submitting: a run for a trained version, a run that trains, and the next version of a run that waits for one."""
+
+from __future__ import annotations
+
+import math
+import secrets
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from signoff.domain.access import Do, Resource, authorize
+from signoff.domain.actor import Actor
+from signoff.domain.audit import Event
+from signoff.domain.errors import (
+    ConflictError,
+    IdempotencyError,
+    InvalidError,
+    MetricsError,
+    SnapshotError,
+    WrongModelError,
+)
+from signoff.domain.pipeline import Pipeline, TestStep, TrainingStep
+from signoff.domain.run import Attempt, Cause, Run, RunStatus
+from signoff.domain.version import ModelVersion, digest_json
+from signoff.engine.attempts import new_steps
+from signoff.engine.jobs import wake_run
+from signoff.service.desk import Desk, happened
+from signoff.spec import Known, load_pipeline
+from signoff.store import evidence, people, runs
+from signoff.store.database import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """The version that somebody submits: a registry reference, or an uploaded folder; with metrics they claim."""
+
+    reference: str | None = None
+    upload: str | None = None
+    metrics: Mapping[str, Any] | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no version is offered: the pipeline is to train one."""
+        return self.reference is None and self.upload is None
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What starts a run. `pipeline` is the file's text, `snapshot` the digest of its packed folder."""
+
+    pipeline: str
+    offer: Offer = Offer()
+    folder_name: str | None = None
+    snapshot: str | None = None
+    note: str = ""
+    idempotency_key: str | None = None
+
+
+def submit_run(desk: Desk, actor: Actor, submission: Submission) -> str:
+    """Start a run; returns its id. The same Idempotency-Key and request again returns the same run.
+
+    Raises:
+        PipelineError: with every problem of the file.
+        ModelNotFoundError, WrongModelError, UnsafeModelError, MetricsError: the version offered.
+        UnavailableError: the registry did not answer.
+    """
+    authorize(actor, Do.SUBMIT)
+    digest = digest_json({"by": actor.name, **{n: repr(getattr(submission, n)) for n in submission.__slots__}})
+    with desk.database.begin() as tx:
+        known = _repeated(tx, actor, submission, digest)
+        if known is not None:
+            return known
+        context = Known(people.get_directory(tx), people.get_environments(tx), actor.name)
+    pipeline = load_pipeline(submission.pipeline, folder_name=submission.folder_name, context=context)
+    version = _offered(desk, actor, pipeline, submission.offer)
+    model = version.model if version is not None else pipeline.model or pipeline.name
+    authorize(actor, Do.SUBMIT, Resource(model))
+    _check_snapshot(pipeline, submission.snapshot)
+    if version is not None:
+        with_model = replace(context, model=model, metrics=frozenset(version.metrics))
+        load_pipeline(submission.pipeline, folder_name=submission.folder_name, context=with_model)
+    at = desk.clock()
+    run = Run(
+        id=secrets.token_hex(6),
+        model=model,
+        pipeline=pipeline,
+        status=RunStatus.RUNNING,
+        submitter=actor.name,
+        attempt=Attempt(
+            number=1,
+            cause=Cause.SUBMITTED if version is not None else Cause.TRAINED,
+            steps=new_steps(pipeline, is_submitted=version is not None),
+            version=version,
+            contributors=(actor.name,),
+        ),
+        snapshot_digest=submission.snapshot,
+        note=submission.note,
+    )
+    about = _about(version, submission.offer)
+    submitted = happened(Event.RUN_SUBMITTED, actor, at, run.id, model, pipeline=pipeline.digest, **about)
+    with desk.database.begin() as tx:
+        known = _repeated(tx, actor, submission, digest)
+        if known is not None:
+            return known
+        if submission.snapshot is not None and not evidence.has_snapshot(tx, submission.snapshot):
+            raise SnapshotError(
+                f"The folder {submission.snapshot} was not uploaded to this server.", "POST it to /snapshots first."
+            )
+        runs.set_pipeline(tx, pipeline, submission.pipeline, at=at)
+        runs.add_run(tx, run, at=at, audit=[submitted])
+        if submission.idempotency_key is not None:
+            people.remember_request(tx, actor.name, submission.idempotency_key, digest, run.id, at=at)
+        wake_run(tx, run.id)
+    return run.id
+
+
+def _repeated(tx: Transaction, actor: Actor, submission: Submission, digest: str) -> str | None:
+    """The run that an earlier request with this Idempotency-Key started; None when there was none."""
+    if submission.idempotency_key is None:
+        return None
+    former = people.lock_request(tx, actor.name, submission.idempotency_key)
+    if former is None:
+        return None
+    if former[0] != digest:
+        raise IdempotencyError(
+            "This Idempotency-Key was used for another request.", "Use a new key for a new submission."
+        )
+    return former[1]
+
+
+def resubmit_run(desk: Desk, actor: Actor, run_id: str, offer: Offer, note: str = "") -> str:
+    """The next attempt of a run that waits for a version; returns the run's id.
+
+    Raises:
+        ConflictError: the run does not wait for a version.
+        WrongModelError: a version of another model, or the same version again.
+    """
+    with desk.database.begin() as tx:
+        run = runs.get_run(tx, runs.find_run_id(tx, run_id, submitter=actor.name))
+    authorize(actor, Do.RESUBMIT, Resource(run.model, run.submitter))
+    _check_waits(run)
+    version = _offered(desk, actor, replace(run.pipeline, model=run.model), offer)
+    if version is None:
+        raise InvalidError("A resubmission needs a model version.", "`signoff resubmit RUN MODEL`")
+    former = run.attempt.version
+    if former is not None and (former.version, former.digest) == (version.version, version.digest):
+        raise WrongModelError(
+            f"{version.label} is the version that was sent back.", "Train another one and submit that."
+        )
+    at = desk.clock()
+    attempt = Attempt(
+        number=run.attempt.number + 1,
+        cause=Cause.SUBMITTED,
+        steps=new_steps(run.pipeline, is_submitted=True),
+        version=version,
+        contributors=tuple(sorted({run.submitter, actor.name})),
+        note=note,
+    )
+    about = {"attempt": attempt.number, "note": note, **_about(version, offer)}
+    resubmitted = happened(Event.RUN_RESUBMITTED, actor, at, run.id, run.model, **about)
+    with desk.database.begin() as tx:
+        present = runs.lock_run(tx, run.id)
+        _check_waits(present)
+        if present.attempt.number != run.attempt.number:
+            raise ConflictError(f"Run {run.id} was resubmitted by somebody else meanwhile.", "Look at it again.")
+        following = replace(present, attempt=attempt)
+        runs.add_attempt(tx, following, status=RunStatus.RUNNING, at=at, audit=[resubmitted])
+        wake_run(tx, run.id)
+    return run.id
+
+
+def _check_waits(run: Run) -> None:
+    if run.status is not RunStatus.CHANGES_REQUESTED:
+        raise ConflictError(
+            f"Run {run.id} does not wait for a version: it is {run.status.replace('_', ' ')}.",
+            "Start a new run with `signoff submit`.",
+        )
+
+
+def _offered(desk: Desk, actor: Actor, pipeline: Pipeline, offer: Offer) -> ModelVersion | None:
+    """The offered version as the registry knows it now, with the metrics claimed for it."""
+    if offer.is_empty:
+        if offer.metrics:
+            raise InvalidError("Metrics were sent without a model version.", "Name the version that they belong to.")
+        first = next((s for s in pipeline.steps if isinstance(s, TrainingStep)), None)
+        if first is None or first.command is None:
+            raise InvalidError(
+                "This pipeline trains nothing, and no model version was submitted.",
+                "`signoff submit MODEL` with a version, or give the training step a `run`.",
+            )
+        return None
+    claimed = claimed_values(offer.metrics)
+    name = pipeline.model or pipeline.name
+    if offer.upload is not None:
+        # Registering makes a version, so who may not submit this model is refused before.
+        authorize(actor, Do.SUBMIT, Resource(name))
+        version = _register_upload(desk, offer.upload, name)
+    else:
+        reference = offer.reference or ""
+        if not reference.startswith(("models:/", "runs:/")):
+            raise InvalidError(
+                f"{reference!r} is not a model version.",
+                "Say models:/NAME/VERSION, models:/NAME@ALIAS or runs:/RUN_ID/PATH; a local folder is sent by the "
+                "command line.",
+            )
+        version = desk.registry.resolve(reference, name)
+    if pipeline.model is not None and version.model != pipeline.model:
+        raise WrongModelError(
+            f"{version.label} is not a version of {pipeline.model}, which this pipeline is about.",
+            f"Submit a version of {pipeline.model}, or mend `model:` in the pipeline.",
+        )
+    return replace(version, metrics={**version.metrics, **claimed})
+
+
+def _register_upload(desk: Desk, digest: str, model: str) -> ModelVersion:
+    """Register an uploaded, packed folder as a version of `model`."""
+    room = Path(tempfile.mkdtemp(dir=desk.work, prefix="upload-"))
+    try:
+        archive, folder = room / "model.tgz", room / "model"
+        with desk.blobs.open(digest) as source, archive.open("wb") as copy:
+            shutil.copyfileobj(source, copy, 1 << 20)
+        folder.mkdir()
+        desk.unpack(archive, folder)
+        found = sorted(folder.iterdir())
+        # A single file was sent as a folder that holds just it.
+        path = found[0] if len(found) == 1 and found[0].is_file() else folder
+        return desk.registry.resolve(str(path), model)
+    finally:
+        shutil.rmtree(room, ignore_errors=True)
+
+
+def claimed_values(metrics: Mapping[str, Any] | None) -> dict[str, float]:
+    """`metrics` as name -> number.
+
+    Raises:
+        MetricsError: a value that is not a finite number.
+    """
+    values = {}
+    for name, given in (metrics or {}).items():
+        if isinstance(given, bool) or not isinstance(given, int | float):
+            raise MetricsError(f"The metric {name} is {given!r}, not a number.", 'Send {"accuracy": 0.93}.')
+        if not math.isfinite(given):
+            raise MetricsError(f"The metric {name} is {given}.", "Leave it out, or send the number it should be.")
+        values[str(name)] = float(given)
+    return values
+
+
+def _check_snapshot(pipeline: Pipeline, snapshot: str | None) -> None:
+    runs_commands = any(isinstance(s, TrainingStep | TestStep) and s.command is not None for s in pipeline.steps)
+    if runs_commands and snapshot is None:
+        raise SnapshotError(
+            "This pipeline runs commands, but its folder was not sent.",
+            "Submit with the command line or the Python client, which pack and send it.",
+        )
+
+
+def _about(version: ModelVersion | None, offer: Offer) -> dict[str, Any]:
+    if version is None:
+        return {}
+    return {
+        "version": version.version,
+        "digest": version.digest,
+        "reference": offer.reference or f"upload {offer.upload}",
+        "claimed": sorted(offer.metrics or {}),
+    }
