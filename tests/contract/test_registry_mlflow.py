@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from signoff.adapters.registry.mlflow import MlflowRegistry
-from signoff.adapters.registry.mlflow_connection import Connection
+from signoff.adapters.registry.mlflow_connection import Connection, locked
 from signoff.domain.errors import ModelNotFoundError, UnavailableError
 from signoff.domain.version import ModelVersion
 from signoff.ports import TrainingRun
@@ -124,6 +125,36 @@ def test_the_tracking_servers_credentials_are_passed_on_and_nothing_else(
 
 def test_workers_that_start_at_once_share_one_new_store_and_one_version(trained: Trained) -> None:
     assert trained.raced == ["race v1"] * 4
+
+
+def test_a_store_that_another_process_is_making_is_waited_for_and_used(trained: Trained, tmp_path: Path) -> None:
+    lock = tmp_path / "mlflow.db.lock"
+    registry = MlflowRegistry(f"sqlite:///{tmp_path}/mlflow.db", None, tmp_path / "work")
+    with ThreadPoolExecutor(1) as worker:
+        with locked(lock):
+            found = worker.submit(registry.resolve, "models:/fraud/1", None)
+            until(lambda: is_waited_for(lock))
+            shutil.copyfile(trained.home / "mlflow.db", tmp_path / "mlflow.db")
+        assert found.result().digest == trained.version.digest
+
+
+def test_runs_of_no_experiment_keep_their_files_beside_the_store_too(trained: Trained) -> None:
+    from mlflow import MlflowClient
+
+    client = MlflowClient(tracking_uri=f"sqlite:///{trained.home}/mlflow.db")
+    assert client.get_experiment("0").artifact_location == f"{(trained.home / 'mlartifacts').as_uri()}/0"
+
+
+def until(is_true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not is_true():
+        assert time.monotonic() < deadline, "it never came true"
+        time.sleep(0.01)
+
+
+def is_waited_for(lock: Path) -> bool:
+    waiting = [line for line in Path("/proc/locks").read_text().splitlines() if "->" in line]
+    return any(line.split()[-3].endswith(f":{lock.stat().st_ino}") for line in waiting)
 
 
 # Servers
