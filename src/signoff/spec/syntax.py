@@ -50,6 +50,13 @@ _WORDS: tuple[tuple[str, str, str], ...] = (
     ("did not find expected <document start>", "text after the end of the document", "indent it, or take it out"),
     ("found undefined tag handle", "tags (!...) are not taken", "take the tag out"),
     ("did not find expected tag URI", "tags (!...) are not taken", "take the tag out"),
+    ("did not find expected whitespace or line break", "tags (!...) are not taken", "put quotes around the text"),
+    ("did not find URI escaped octet", "tags (!...) are not taken", "take the tag out"),
+    ("did not find expected comment or line break", "text after | or > on its line", "start the text on the next line"),
+    ("directive name", "a line that starts with % is not taken", "put quotes around the text, or take it out"),
+    ("found unexpected non-alphabetical", "a line that starts with % is not taken", "take it out"),
+    ("mapping keys are not allowed", "a '? ' has no place here", "write key: value"),
+    ("found a tab character", "a tab where only spaces may stand", "use spaces"),
     ("did not find expected alphabetic", "aliases and anchors (*name, &name) are not taken", "put quotes around it"),
 )
 

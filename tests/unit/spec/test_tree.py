@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
+import subprocess
+import sys
 from datetime import timedelta
 from time import process_time
 
@@ -131,13 +134,29 @@ def test_no_text_whatever_makes_a_reader_raise(text: str | bytes) -> None:
     )
 )
 def test_any_value_in_any_field_is_answered(value: object) -> None:
-    import json
-
     shown = json.dumps(value)
     for key in ("approvers", "required_approvals", "rules", "auto_approve_if", "checklist", "timeout", "escalate_to"):
         read_pipeline(f"steps: [{{name: a, type: approval, inputs: {{{key}: {shown}}}}}]")
     for key in ("run", "params", "checks", "retries", "python", "slices", "runner"):
         read_pipeline(f"steps: [{{name: {shown}, type: test, inputs: {{{key}: {shown}}}, on_fail: {shown}}}]")
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    code = "import sys, signoff.spec; print(sorted({'yaml', 'pydantic'} & set(sys.modules)))"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: > b", "text after | or > on its line"),
+        ("% a", "a line that starts with % is not taken"),
+        ("a: !b", "tags (!b) are not taken"),
+    ],
+)
+def test_errors_of_yaml_come_in_plain_words(text: str, message: str) -> None:
+    assert message in [problem.message for problem in read_pipeline(text).problems]
 
 
 @pytest.mark.parametrize(
