@@ -1,0 +1,189 @@
+"""Reads about models, environments and deployments, and the logs of steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from signoff.domain.access import Do, Resource, authorize
+from signoff.domain.actor import Actor, Person
+from signoff.domain.environment import Deployment, DeploymentStatus, Environment
+from signoff.domain.errors import EnvironmentUnknownError, ModelNotFoundError, NotFoundError
+from signoff.domain.run import ENDED, Run
+from signoff.domain.status import ModelStatus, model_status
+from signoff.service.desk import Desk
+from signoff.spec import Known, Problem, read_pipeline
+from signoff.store import codec, deployments, logs, people, runs
+from signoff.store.database import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class VersionLine:
+    """One version of a model: the newest run about it, and where it is live."""
+
+    model: str
+    version: str
+    digest: str
+    model_status: ModelStatus
+    run_id: str
+    submitter: str
+    live_in: tuple[str, ...]
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ModelView:
+    """A model with its versions, newest first, and what is live where."""
+
+    name: str
+    versions: tuple[VersionLine, ...]
+    deployments: tuple[Deployment, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LogPart:
+    """A stretch of a step's log; `size` is of the whole log so far, in bytes."""
+
+    data: bytes
+    size: int
+    is_complete: bool
+
+
+def list_models(desk: Desk, actor: Actor, *, after: str | None = None, limit: int = 50) -> list[ModelView]:
+    """Every model, by name, with its newest versions."""
+    authorize(actor, Do.READ)
+    with desk.database.begin() as tx:
+        return [_model(tx, name, versions=5) for name in runs.list_models(tx, after=after, limit=limit)]
+
+
+def get_model(desk: Desk, actor: Actor, name: str) -> ModelView:
+    """One model with its versions; ModelNotFoundError when no run was ever about it."""
+    authorize(actor, Do.READ, Resource(name))
+    with desk.database.begin() as tx:
+        found = _model(tx, name, versions=100)
+    if not found.versions and not found.deployments:
+        raise ModelNotFoundError(f"signoff knows no model called {name}.", "`signoff models` lists them.")
+    return found
+
+
+def get_version(desk: Desk, actor: Actor, name: str, version: str) -> VersionLine:
+    """One version of a model; ModelNotFoundError when no run was ever about it."""
+    authorize(actor, Do.READ, Resource(name))
+    with desk.database.begin() as tx:
+        found = _versions(tx, name, version=version, limit=1)
+    if not found:
+        raise ModelNotFoundError(f"No run was ever about {name} v{version}.", f"`signoff models {name}` lists them.")
+    return found[0]
+
+
+def _model(tx: Transaction, name: str, *, versions: int) -> ModelView:
+    live = deployments.list_deployments(tx, model=name, statuses=[DeploymentStatus.LIVE])
+    return ModelView(name, tuple(_versions(tx, name, limit=versions)), tuple(live))
+
+
+def _versions(tx: Transaction, name: str, *, version: str | None = None, limit: int) -> list[VersionLine]:
+    deployed = deployments.list_deployments(tx, model=name)
+    found: dict[str, VersionLine] = {}
+    for row in runs.list_version_runs(tx, name, version=version, limit=limit * 3):
+        known = codec.VERSION.validate_python(row.version)
+        if known.version in found or len(found) >= limit:
+            continue
+        mine = [d for d in deployed if d.version == known.version]
+        found[known.version] = VersionLine(
+            model=name,
+            version=known.version,
+            digest=known.digest,
+            model_status=_status(runs.get_run(tx, row.run_id), row.number, mine),
+            run_id=row.run_id,
+            submitter=row.submitter,
+            live_in=tuple(sorted(d.environment for d in mine if d.status is DeploymentStatus.LIVE)),
+            created_at=row.started_at,
+        )
+    return list(found.values())
+
+
+def _status(run: Run, attempt: int, deployed: list[Deployment]) -> ModelStatus:
+    """The word for the version of attempt number `attempt`; one that a later attempt followed was sent back."""
+    if attempt < run.attempt.number:
+        return ModelStatus.REJECTED
+    live = next((d.status for d in deployed if d.status is DeploymentStatus.LIVE), None)
+    return model_status(run, live or (deployed[0].status if deployed else None))
+
+
+def list_environments(desk: Desk, actor: Actor) -> list[tuple[Environment, list[Deployment]]]:
+    """Every environment with what is live in it."""
+    authorize(actor, Do.READ)
+    with desk.database.begin() as tx:
+        live = deployments.list_deployments(tx, statuses=[DeploymentStatus.LIVE])
+        known = people.get_environments(tx)
+    return [(known[name], [d for d in live if d.environment == name]) for name in sorted(known)]
+
+
+def get_environment(desk: Desk, actor: Actor, name: str) -> tuple[Environment, list[Deployment]]:
+    """One environment with what is live in it; EnvironmentUnknownError when there is none."""
+    for environment, live in list_environments(desk, actor):
+        if environment.name == name:
+            return environment, live
+    raise EnvironmentUnknownError(f"There is no environment called {name}.", "`signoff environment list` shows them.")
+
+
+def list_deployments(
+    desk: Desk, actor: Actor, *, environment: str | None = None, model: str | None = None, limit: int = 100
+) -> list[Deployment]:
+    """Deployments, newest first."""
+    authorize(actor, Do.READ)
+    with desk.database.begin() as tx:
+        return deployments.list_deployments(tx, environment=environment, model=model, limit=limit)
+
+
+def get_deployment(desk: Desk, actor: Actor, deployment_id: str) -> Deployment:
+    """One deployment."""
+    authorize(actor, Do.READ)
+    with desk.database.begin() as tx:
+        return deployments.get_deployment(tx, deployment_id)
+
+
+def validate_pipeline(
+    desk: Desk, actor: Actor, text: str, *, filename: str, folder_name: str | None
+) -> tuple[Problem, ...]:
+    """Every problem of a pipeline file, judged with the people and environments of this server."""
+    authorize(actor, Do.VALIDATE)
+    with desk.database.begin() as tx:
+        known = Known(people.get_directory(tx), people.get_environments(tx), actor.name)
+    return read_pipeline(text, filename=filename, folder_name=folder_name, context=known).problems
+
+
+def read_log(
+    desk: Desk, actor: Actor, run_id: str, step: str, *, attempt: int | None, offset: int, limit: int
+) -> LogPart:
+    """A stretch of the log of `step` from byte `offset` on, live while it runs.
+
+    Raises:
+        NotFoundError: no such step, attempt, or the step never ran a command.
+    """
+    with desk.database.begin() as tx:
+        run = runs.get_run(tx, runs.find_run_id(tx, run_id, submitter=actor.name))
+        authorize(actor, Do.READ, Resource(run.model))
+        number = attempt or run.attempt.number
+        row = runs.get_step_row(tx, run.id, number, step)
+        if row is None:
+            names = ", ".join(s.name for s in run.pipeline.steps)
+            raise NotFoundError(f"Run {run.id} has no step {step!r} in attempt {number}.", f"Its steps are {names}.")
+        if row.log_digest is None:
+            data = logs.read_chunks(tx, run.id, number, step, offset=offset, limit=limit)
+            size = logs.log_size(tx, run.id, number, step)
+            is_over = row.status not in {"pending", "running"} or run.status in ENDED
+            return LogPart(data, size, is_over and offset + len(data) >= size)
+        digest = row.log_digest
+    with desk.blobs.open(digest) as blob:
+        size = blob.seek(0, 2)
+        blob.seek(min(offset, size))
+        data = blob.read(limit)
+    return LogPart(data, size, is_complete=offset + len(data) >= size)
+
+
+def who_am_i(desk: Desk, actor: Actor) -> Person | None:
+    """The person behind the request, as the server knows them."""
+    authorize(actor, Do.READ)
+    with desk.database.begin() as tx:
+        return people.get_directory(tx).people.get(actor.name)

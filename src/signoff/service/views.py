@@ -1,0 +1,228 @@
+"""Reads: everything that the API and the pages show, put together from the rows. Nothing here changes anything."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from signoff.domain.access import Do, Resource, authorize
+from signoff.domain.actor import GROUP_PREFIX, Actor, Directory
+from signoff.domain.audit import AuditEvent
+from signoff.domain.environment import Deployment, DeploymentStatus
+from signoff.domain.evidence import Evidence
+from signoff.domain.explanation import Explanation, Standing, explain, standing
+from signoff.domain.gate import Decision, Evaluation, Gate, evaluate
+from signoff.domain.run import Attempt, Run
+from signoff.domain.status import ModelStatus, model_status
+from signoff.engine.gates import earlier_approvals
+from signoff.service.decisions import find_gate
+from signoff.service.desk import Desk
+from signoff.store import audit as audit_log
+from signoff.store import deployments, evidence, gates, people, runs
+from signoff.store.database import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class GateView:
+    """A gate, how far its rules are, and every decision about it."""
+
+    gate: Gate
+    evaluation: Evaluation
+    decisions: tuple[Decision, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RunLine:
+    """A run as lists show it."""
+
+    run: Run
+    model_status: ModelStatus
+    waits_for: str | None
+    can_unblock: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """A run with everything about it."""
+
+    line: RunLine
+    source: str
+    attempts: tuple[Attempt, ...]
+    gates: tuple[GateView, ...]
+    evidence: dict[str, Evidence]
+    comments: tuple[dict[str, object], ...]
+    deployments: tuple[Deployment, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class InboxLine:
+    """A gate that waits, and where the reader stands with it."""
+
+    line: RunLine
+    gate: Gate
+    sentence: str
+    standing: Standing
+
+
+def get_run(desk: Desk, actor: Actor, run_id: str) -> RunView:
+    """The run that `run_id` (an id, a unique prefix, or ``last``) names."""
+    with desk.database.begin() as tx:
+        run = runs.get_run(tx, runs.find_run_id(tx, run_id, submitter=actor.name))
+        authorize(actor, Do.READ, Resource(run.model))
+        directory = people.get_directory(tx)
+        attempts = runs.list_attempts(tx, run.id)
+        found = gates.list_gates(tx, [run.id])
+        decided = gates.list_decisions(tx, [gate.id for gate in found])
+        digests = [s.evidence_digest for a in attempts for s in a.steps if s.evidence_digest]
+        deployed = deployments.list_deployments(tx, run_ids=[run.id])
+        return RunView(
+            line=_line(run, directory, decided, deployed),
+            source=runs.get_pipeline_source(tx, run.pipeline.digest),
+            attempts=tuple(attempts),
+            gates=tuple(_gate_view(tx, run, gate, decided[gate.id], directory) for gate in found),
+            evidence=evidence.list_evidence(tx, digests),
+            comments=tuple(evidence.list_comments(tx, run.id)),
+            deployments=tuple(deployed),
+        )
+
+
+def list_runs(
+    desk: Desk,
+    actor: Actor,
+    *,
+    states: Sequence[str] = (),
+    model: str | None = None,
+    submitter: str | None = None,
+    waiting_on: str | None = None,
+    before: tuple[datetime, str] | None = None,
+    limit: int = 50,
+) -> list[RunLine]:
+    """Runs, newest first. `waiting_on` is a person: the runs whose open gate they can decide about now."""
+    authorize(actor, Do.READ)
+    with desk.database.begin() as tx:
+        directory = people.get_directory(tx)
+        ids = None
+        if waiting_on is not None:
+            waiting = _gates_of(tx, waiting_on, directory)
+            decided = gates.list_decisions(tx, [gate.id for gate in waiting])
+            ids = [g.run_id for g in waiting if standing(g, waiting_on, decided[g.id], directory).can_decide]
+        found = runs.list_runs(
+            tx, statuses=states, model=model, submitter=submitter, run_ids=ids, before=before, limit=limit
+        )
+        return _lines(tx, found, directory)
+
+
+def list_inbox(desk: Desk, actor: Actor, *, limit: int = 100) -> list[InboxLine]:
+    """The gates that wait for the reader first, then those of their own runs that wait for others; oldest first."""
+    authorize(actor, Do.READ)
+    with desk.database.begin() as tx:
+        directory = people.get_directory(tx)
+        waiting = {gate.id: gate for gate in _gates_of(tx, actor.name, directory)}
+        own = runs.list_runs(tx, statuses=["waiting"], submitter=actor.name, limit=limit)
+        waiting |= {run.open_gate.id: run.open_gate for run in own if run.open_gate is not None}
+        found = runs.list_runs(tx, run_ids=[gate.run_id for gate in waiting.values()], limit=limit)
+        lines = {line.run.id: line for line in _lines(tx, found, directory)}
+        decided = gates.list_decisions(tx, list(waiting))
+        items = []
+        for gate in waiting.values():
+            if gate.run_id not in lines:
+                continue
+            line = lines[gate.run_id]
+            view = _gate_view(tx, line.run, gate, decided[gate.id], directory)
+            words = explain(gate, view.evaluation, view.decisions, directory).sentence
+            items.append(InboxLine(line, gate, words, standing(gate, actor.name, decided[gate.id], directory)))
+    return sorted(items, key=lambda item: (not item.standing.can_decide, item.gate.opened_at))
+
+
+def get_gate(desk: Desk, actor: Actor, run_id: str, step: str | None) -> GateView:
+    """The newest gate of `step` in the run's present attempt; without a step the open one."""
+    with desk.database.begin() as tx:
+        run = runs.get_run(tx, runs.find_run_id(tx, run_id, submitter=actor.name))
+        authorize(actor, Do.READ, Resource(run.model))
+        gate = find_gate(run, step)
+        decided = gates.list_decisions(tx, [gate.id])[gate.id]
+        return _gate_view(tx, run, gate, decided, people.get_directory(tx))
+
+
+def explain_gate(desk: Desk, actor: Actor, run_id: str, step: str | None) -> tuple[Gate, Explanation]:
+    """What the gate waits for, who can give it, and why others cannot."""
+    with desk.database.begin() as tx:
+        run = runs.get_run(tx, runs.find_run_id(tx, run_id, submitter=actor.name))
+        authorize(actor, Do.READ, Resource(run.model))
+        gate = find_gate(run, step)
+        directory = people.get_directory(tx)
+        view = _gate_view(tx, run, gate, gates.list_decisions(tx, [gate.id])[gate.id], directory)
+        return gate, explain(gate, view.evaluation, view.decisions, directory)
+
+
+def list_audit(
+    desk: Desk,
+    actor: Actor,
+    *,
+    run_id: str | None = None,
+    model: str | None = None,
+    type: str | None = None,  # noqa: A002 - the field's name
+    by: str | None = None,
+    after: int | None = None,
+    limit: int = 100,
+) -> list[AuditEvent]:
+    """Audit events, newest first; of one run for everybody who may read it, of all for auditors and administrators."""
+    with desk.database.begin() as tx:
+        if run_id is None:
+            authorize(actor, Do.READ_AUDIT)
+        else:
+            run_id = runs.find_run_id(tx, run_id, submitter=actor.name)
+            authorize(actor, Do.READ, Resource(runs.get_run(tx, run_id).model))
+        return audit_log.list_events(
+            tx, run_id=run_id, model=model, type=type, actor=by, after=after, newest_first=True, limit=limit
+        )
+
+
+def follow_run(desk: Desk, actor: Actor, run_id: str, *, after: int) -> list[AuditEvent]:
+    """The run's events since index `after`, oldest first."""
+    with desk.database.begin() as tx:
+        authorize(actor, Do.READ)
+        found = runs.find_run_id(tx, run_id, submitter=actor.name)
+        return audit_log.list_events(tx, run_id=found, after=after, limit=200)
+
+
+def _gates_of(tx: Transaction, person: str, directory: Directory) -> list[Gate]:
+    """The open gates whose rules name `person` or a group of theirs."""
+    known = directory.people.get(person)
+    groups = [GROUP_PREFIX + group for group in (known.groups if known is not None else ())]
+    return gates.list_open_gates(tx, references=[person, *groups], limit=1000)
+
+
+def _gate_view(tx: Transaction, run: Run, gate: Gate, decided: Sequence[Decision], directory: Directory) -> GateView:
+    earlier = earlier_approvals(tx, run, gate) if gate.attempt == run.attempt.number else []
+    return GateView(gate, evaluate(gate, decided, directory, earlier=earlier), tuple(decided))
+
+
+def _lines(tx: Transaction, found: Sequence[Run], directory: Directory) -> list[RunLine]:
+    open_gates = [run.open_gate.id for run in found if run.open_gate is not None]
+    decided = gates.list_decisions(tx, open_gates) if open_gates else {}
+    deployed = deployments.list_deployments(tx, run_ids=[run.id for run in found]) if found else []
+    return [_line(run, directory, decided, [d for d in deployed if d.run_id == run.id]) for run in found]
+
+
+def _line(
+    run: Run, directory: Directory, decided: dict[str, list[Decision]], deployed: Sequence[Deployment]
+) -> RunLine:
+    newest = deployed[0].status if deployed else None
+    live = DeploymentStatus.LIVE if any(d.status is DeploymentStatus.LIVE for d in deployed) else newest
+    gate = run.open_gate
+    waits_for: str | None = None
+    can_unblock: tuple[str, ...] = ()
+    if gate is not None:
+        mine = decided.get(gate.id, [])
+        evaluation = evaluate(gate, mine, directory)
+        waits_for = explain(gate, evaluation, mine, directory).sentence
+        can_unblock = tuple(sorted({name for state in evaluation.rules if state.missing for name in state.candidates}))
+    elif run.status == "changes_requested":
+        waits_for = f"the next version from {run.submitter}: `signoff resubmit {run.id} MODEL`"
+        can_unblock = (run.submitter,)
+    elif run.status == "errored":
+        waits_for = f"`signoff retry {run.id}` once the cause is mended"
+        can_unblock = (run.submitter,)
+    return RunLine(run, model_status(run, live), waits_for, can_unblock)
