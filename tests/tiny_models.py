@@ -30,7 +30,9 @@ ANSWER = json.dumps([{"type": "double", "name": "score", "required": True}])
 EXAMPLE = {"dataframe_split": {"columns": ["amount", "age"], "data": [[1.0, 2.0]]}}
 
 
-def write_model(folder: Path, *, predict: str = "return frame['amount'].to_numpy()", load: str = "pass") -> Path:
+def write_model(
+    folder: Path, *, predict: str = "return frame['amount'].to_numpy()", load: str = "pass", inputs: str = COLUMNS
+) -> Path:
     """An MLflow model in `folder` with two columns, one answer and an input example, made of these statements."""
     module = f"tiny_{folder.name}"
     (folder / "code").mkdir(parents=True)
@@ -45,7 +47,7 @@ def write_model(folder: Path, *, predict: str = "return frame['amount'].to_numpy
             }
         },
         "saved_input_example_info": {"type": "dataframe", "serving_input_path": "serving_input_example.json"},
-        "signature": {"inputs": COLUMNS, "outputs": ANSWER, "params": None},
+        "signature": {"inputs": inputs, "outputs": ANSWER, "params": None},
     }
     (folder / "MLmodel").write_text(json.dumps(description))  # JSON is YAML
     return folder

@@ -284,6 +284,15 @@ def test_a_killed_model_server_comes_back_and_clients_wait_for_it(stage: Stage) 
     assert stage.status()["live"]["pid"] != pid
 
 
+def test_when_the_launcher_is_killed_everything_under_it_comes_back(stage: Stage) -> None:
+    before = stage.status()["live"]["pid"]
+    launcher = int(Path(f"/proc/{before}/stat").read_text().rpartition(")")[2].split()[1])
+    os.kill(launcher, signal.SIGKILL)
+    until(lambda: not is_alive(before))
+    assert stage.predict() == 1.0
+    assert stage.status()["live"]["pid"] != before
+
+
 def test_after_the_supervisor_is_killed_ensure_brings_everything_back_on_the_same_address(stage: Stage) -> None:
     status = stage.status()
     os.kill(status["pid"], signal.SIGKILL)

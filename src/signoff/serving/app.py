@@ -1,7 +1,7 @@
 """What the model server answers: MLflow's scoring protocol and, through `inference_protocol`, Open Inference v2.
 
-Runs in the model server only. Requests are parsed and answers written by MLflow's own scoring functions, so that they
-are the same as those of `mlflow models serve`.
+Runs in the model server only. Requests are parsed and answers written by MLflow's own scoring functions (`scoring`),
+so that they are the same as those of `mlflow models serve`.
 """
 
 from __future__ import annotations
@@ -16,21 +16,19 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from mlflow.exceptions import MlflowException
-from mlflow.pyfunc import PyFuncModel, scoring_server
+from mlflow.pyfunc import PyFuncModel
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from signoff.serving.inference_protocol import OpenInference, ProtocolError
+from signoff.serving.scoring import Scoring
 from signoff.serving.served import Served
 
 LARGEST_BODY = 64 * 2**20
 LONGEST_MESSAGE = 2000
 THREADS = min(8, (os.cpu_count() or 1) + 2)
-
-score: Any = scoring_server.invocations
-"""MLflow's whole handling of one request; without types."""
 
 logger = logging.getLogger(__name__)
 
@@ -50,8 +48,7 @@ class ModelApplication:
     def __init__(self, model: PyFuncModel, served: Served) -> None:
         self._model = model
         self._served = served
-        metadata: Any = model.metadata
-        self._schema = metadata.get_input_schema()
+        self._scoring = Scoring(model)
         self._inference = OpenInference(model, served)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="predict")
 
@@ -84,7 +81,7 @@ class ModelApplication:
         try:
             body = await _body(request)
             content_type = request.headers.get("content-type", "")
-            answer = await self._in_thread(lambda: score(body, content_type, self._model, self._schema))
+            answer = await self._in_thread(lambda: self._scoring.answer(body, content_type))
         except TooLargeError as error:
             return _refusal(413, "REQUEST_TOO_LARGE", str(error), error.headers)
         except MlflowException as error:
@@ -115,7 +112,7 @@ class ModelApplication:
         name = info.get("serving_input_path")
         if name and (folder / name).is_file():
             body = (folder / name).read_bytes()
-            answer = score(body, "application/json", self._model, self._schema)
+            answer = self._scoring.answer(body, "application/json")
             json.loads(answer.response)
 
     async def _in_thread(self, work: Callable[[], Any]) -> Any:
