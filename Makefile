@@ -1,0 +1,77 @@
+# Everything that is done to this repository, by name. Needs git, make and Python 3.11 or newer with venv.
+#
+# .venv is made from requirements/dev.txt, every package checked against its hash, when that file changes; a second
+# time it costs nothing. Plain pip does it, because it obeys the machine's own pip configuration.
+
+PYTHON ?= python3
+WORKERS ?= 2
+ROUNDS ?= 20
+
+VENV := .venv
+BIN := $(VENV)/bin
+PY := $(BIN)/python
+LOCKED := $(VENV)/.locked
+READY := $(VENV)/.ready
+INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check
+UV := $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --universal --python-version 3.11
+TIMED := @scripts/timed
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-all check fix bench docs lock clean
+
+help:
+	@echo "make demo      play one model's whole story, then serve until Ctrl-C (DEMO_ONCE=1: end by itself)"
+	@echo "make test      everything that must pass: check, then the tests"
+	@echo "make test-all  the same, with the long runs and more rounds"
+	@echo "make check     lint, format, types and architecture; no tests of behaviour"
+	@echo "make fix       mend what can be mended by itself"
+	@echo "make bench     measure; one JSON line each"
+	@echo "make docs      write the generated pages again and check every link"
+	@echo "make lock      choose newer versions of what is depended on"
+	@echo "make clean     remove what was made, .venv included"
+
+$(LOCKED): requirements/dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "signoff needs Python 3.11 or newer: make PYTHON=/path/to/python" >&2; exit 2; }
+	$(TIMED) "make $(VENV)" $(PYTHON) -m venv $(VENV)
+	$(TIMED) "install what requirements/dev.txt locks (about a minute)" $(INSTALL) --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(READY): $(LOCKED) pyproject.toml
+	$(TIMED) "install signoff itself, editable" $(INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(READY)
+	$(TIMED) "demo" $(PY) examples/demo.py
+
+test: check
+	$(TIMED) "tests" $(PY) -m pytest -q -n $(WORKERS) --dist worksteal --ignore=tests/architecture
+
+test-all: export SIGNOFF_TEST_ROUNDS = $(ROUNDS)
+test-all: check
+	$(TIMED) "tests, the long ones too, $(ROUNDS) rounds" $(PY) -m pytest -q -n $(WORKERS) --dist worksteal --ignore=tests/architecture -m ''
+
+check: $(READY)
+	$(TIMED) "lint" $(BIN)/ruff check --quiet
+	$(TIMED) "format" $(BIN)/ruff format --check --quiet
+	$(TIMED) "types" $(BIN)/mypy --no-error-summary
+	$(TIMED) "imports" $(BIN)/lint-imports --no-logo
+	$(TIMED) "architecture" $(PY) -m pytest -q -n $(WORKERS) --dist worksteal tests/architecture
+
+fix: $(READY)
+	$(TIMED) "lint, mending" $(BIN)/ruff check --fix --quiet
+	$(TIMED) "format" $(BIN)/ruff format --quiet
+
+bench: $(READY)
+	@for file in benchmarks/*.py; do scripts/timed "$$file" $(PY) "$$file" || exit 1; done
+
+docs: $(READY)
+	$(TIMED) "generated pages" $(PY) scripts/generate_docs.py
+	$(TIMED) "links" $(PY) scripts/check_links.py
+
+lock: $(READY)
+	$(TIMED) "uv" $(INSTALL) --require-hashes -r requirements/uv.txt
+	$(TIMED) "requirements/dev.txt" $(UV) --upgrade pyproject.toml --extra evaluate --group dev -o requirements/dev.txt
+	$(TIMED) "requirements/run.txt" $(UV) pyproject.toml --extra evaluate -c requirements/dev.txt -o requirements/run.txt
+
+clean:
+	$(TIMED) "remove what was made" rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
