@@ -34,16 +34,16 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
-from signoff.domain.version import LEFT_OUT
 from signoff.serving.child import DRAIN_TIMEOUT, Child, Launcher
+from signoff.serving.disk import copy, write_whole
 from signoff.serving.served import RefusedError, Served
+from signoff.serving.sockets import bind, bind_control
 
 STEADY = 10.0
 """Seconds after which a child that dies is brought back at once; one that dies sooner waits longer each time."""
 LONGEST_WAIT = 30.0
 STOP_TIMEOUT = 5.0
 COMMIT_TIMEOUT = 60.0
-BACKLOG = 2048
 LONGEST_LINE = 2**24
 LOG_LIMIT = 2**23
 
@@ -264,26 +264,6 @@ class Supervisor:
         return task
 
 
-def copy(source: Path, target: Path) -> None:
-    """Copy a model's files whole or not at all. Links stay links, so that verification refuses them."""
-    partial = target.with_name(target.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    shutil.copytree(source, partial, symlinks=True)
-    for name in LEFT_OUT:
-        (partial / name).unlink(missing_ok=True)
-    partial.rename(target)
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Replace the file's content so that a reader sees the old or the new, even after a crash."""
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
-
-
 def log(text: str) -> None:
     """One line with its time on standard error, which is `server.log` when detached; the one before it is kept."""
     status = os.fstat(2)
@@ -291,38 +271,6 @@ def log(text: str) -> None:
         shutil.copyfile("server.log", "server.log.1")
         os.ftruncate(2, 0)
     print(time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), text, file=sys.stderr, flush=True)  # noqa: T201
-
-
-def bind(folder: Path) -> socket.socket:
-    """The listening socket, on the remembered port if it can be had (its last holder may be dying), else a new one."""
-    remembered = folder / "port"
-    port = int(remembered.read_text()) if remembered.exists() else 0
-    until = time.monotonic() + 3
-    while True:
-        listener = socket.socket()
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind(("127.0.0.1", port))
-            listener.listen(BACKLOG)
-        except OSError:
-            listener.close()
-            if time.monotonic() > until:
-                port = 0
-            time.sleep(0.05)
-        else:
-            write_whole(remembered, str(listener.getsockname()[1]))
-            return listener
-
-
-def bind_control(folder: Path) -> socket.socket:
-    """The control socket, bound through a descriptor because a socket's path may hold 107 bytes only."""
-    (folder / "control.sock").unlink(missing_ok=True)
-    control = socket.socket(socket.AF_UNIX)
-    descriptor = os.open(folder, os.O_PATH | os.O_DIRECTORY)
-    control.bind(f"/proc/self/fd/{descriptor}/control.sock")
-    os.close(descriptor)
-    control.listen(16)
-    return control
 
 
 def detach(log_file: Path) -> None:
