@@ -102,5 +102,23 @@ class Directory:
 
     def eligible(self, references: Iterable[str], model: str) -> frozenset[str]:
         """The people whom `references` name and who hold the approver role for `model`."""
-        names = {name for reference in references for name in self.members(reference)}
-        return frozenset(n for n in names if Role.APPROVER in self.people[n].roles and self.people[n].covers(model))
+        return frozenset[str]().union(*self.approvers(references, model).values())
+
+    def approvers(self, references: Iterable[str], model: str) -> dict[str, frozenset[str]]:
+        """For each of `references`, the people behind it who hold the approver role for `model`.
+
+        Everybody is looked at once, however many references there are.
+        """
+        able = {
+            person.name: person
+            for person in self.people.values()
+            if person.is_active and Role.APPROVER in person.roles and person.covers(model)
+        }
+        groups: dict[str, set[str]] = {}
+        for person in able.values():
+            for group in person.groups:
+                groups.setdefault(GROUP_PREFIX + group, set()).add(person.name)
+        return {
+            name: frozenset(groups.get(name, ()) if name.startswith(GROUP_PREFIX) else {name} & able.keys())
+            for name in references
+        }

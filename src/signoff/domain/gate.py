@@ -189,42 +189,61 @@ def assign(rules: Sequence[RuleSpec], eligible: Mapping[str, frozenset[str]], pe
     `eligible` maps each rule's name to the people who may count for it. Returns person -> rule name. The result is
     the same for every order of `people`.
     """
-    places = [(rule.name, number) for rule in rules for number in range(rule.required_approvals)]
-    holder: dict[tuple[str, int], str] = {}
-    present = sorted(set(people))
-    # Rules with fewer places than people never need more places than people.
-    for person in present:
-        _augment(person, places, eligible, holder)
-    return {person: rule for (rule, _), person in holder.items()}
+    names = [rule.name for rule in rules]
+    room = [rule.required_approvals for rule in rules]
+    wants = {
+        person: sum(1 << place for place, name in enumerate(names) if person in eligible[name])
+        for person in sorted(set(people))
+    }
+    seated: list[list[str]] = [[] for _ in rules]
+    free = sum(1 << place for place, places in enumerate(room) if places > 0)
+    useful = (1 << len(rules)) - 1
+    for person in wants:
+        if not free:
+            break
+        found, came_from = _path(person, wants, seated, free, useful)
+        if found is None:
+            # Whatever cannot be reached from here to a free place never can be again (Hopcroft and Karp 1973).
+            useful &= ~sum(1 << place for place in came_from)
+            continue
+        _move(person, found, came_from, seated)
+        if len(seated[found]) == room[found]:
+            free &= ~(1 << found)
+    return {person: name for name, holders in zip(names, seated, strict=True) for person in holders}
 
 
-def _augment(
-    person: str,
-    places: Sequence[tuple[str, int]],
-    eligible: Mapping[str, frozenset[str]],
-    holder: dict[tuple[str, int], str],
-) -> bool:
-    """Seat `person`, moving others along one augmenting path, found breadth first; False when there is none."""
-    came_from: dict[tuple[str, int], str] = {}
+def _path(
+    person: str, wants: Mapping[str, int], seated: Sequence[Sequence[str]], free: int, useful: int
+) -> tuple[int | None, dict[int, str]]:
+    """The nearest rule with a free place that `person` reaches by moving others, and who would move to which rule.
+
+    `wants`, `free` and `useful` are sets of rules as bits, so that a person with nothing new to offer costs one `&`.
+    """
+    came_from: dict[int, str] = {}
     queue = [person]
-    seat_of = {who: place for place, who in holder.items()}
     for who in queue:
-        for place in places:
-            if place in came_from or who not in eligible[place[0]]:
-                continue
+        fresh = wants[who] & useful
+        while fresh:
+            place = (fresh & -fresh).bit_length() - 1
+            fresh &= fresh - 1
+            useful &= ~(1 << place)
             came_from[place] = who
-            occupant = holder.get(place)
-            if occupant is not None:
-                queue.append(occupant)
-                continue
-            while True:
-                mover = came_from[place]
-                former = seat_of.get(mover)
-                holder[place] = mover
-                if mover == person or former is None:
-                    return True
-                place = former  # noqa: PLW2901 - walks the path back to `person`
-    return False
+            if free >> place & 1:
+                return place, came_from
+            queue.extend(seated[place])
+    return None, came_from
+
+
+def _move(person: str, place: int, came_from: Mapping[int, str], seated: Sequence[list[str]]) -> None:
+    """Seat `person`: everybody on the path to `place` moves one rule on."""
+    while True:
+        mover = came_from[place]
+        former = next((index for index, holders in enumerate(seated) if mover in holders), None)
+        seated[place].append(mover)
+        if mover == person or former is None:
+            return
+        seated[former].remove(mover)
+        place = former
 
 
 def counting(gate: Gate, rule: RuleSpec, people: Directory) -> frozenset[str]:
@@ -235,7 +254,15 @@ def counting(gate: Gate, rule: RuleSpec, people: Directory) -> frozenset[str]:
 def deciders(gate: Gate, people: Directory) -> frozenset[str]:
     """Everybody whose verdict `gate` would take now."""
     rules = (*gate.rules, *gate.environment_rules)
-    return frozenset(name for rule in rules for name in counting(gate, rule, people))
+    return frozenset[str]().union(*_counting(gate, rules, people))
+
+
+def _counting(gate: Gate, rules: Sequence[RuleSpec], people: Directory) -> list[frozenset[str]]:
+    """`counting` for each of `rules`, looking at everybody once."""
+    references = {reference for rule in rules for reference in rule.approvers}
+    behind = people.approvers(references, gate.subject.model)
+    excluded = frozenset(gate.excluded)
+    return [frozenset[str]().union(*(behind[name] for name in rule.approvers)) - excluded for rule in rules]
 
 
 def evaluate(
@@ -245,9 +272,10 @@ def evaluate(
 
     `earlier` are approvals of earlier gates of the same attempt about the same bytes: they count for the
     environment's rules, so that nobody is asked twice. Decisions on another subject, withdrawn ones and those of
-    people who may no longer decide do not count.
+    people who may no longer decide do not count. A gate without any rule is never approved.
     """
-    may_decide = deciders(gate, people)
+    counts = _counting(gate, (*gate.rules, *gate.environment_rules), people)
+    may_decide = frozenset[str]().union(*counts)
     standing = sorted(
         (
             d
@@ -259,37 +287,41 @@ def evaluate(
     closing = next((d for d in standing if d.verdict is not Verdict.APPROVE), None)
     approvals = [d for d in standing if d.verdict is Verdict.APPROVE]
     inherited = [d for d in earlier if d.verdict is Verdict.APPROVE and not d.is_withdrawn]
+    own = len(gate.rules)
     states = (
-        *_states(gate, gate.rules, approvals, people, is_environment=False),
-        *_states(gate, gate.environment_rules, [*approvals, *inherited], people, is_environment=True),
+        *_states(gate.rules, counts[:own], approvals, is_environment=False),
+        *_states(gate.environment_rules, counts[own:], [*approvals, *inherited], is_environment=True),
     )
     if closing is not None:
         rejected = closing.verdict is Verdict.REJECT
         return Evaluation(GateStatus.REJECTED if rejected else GateStatus.CHANGES_REQUESTED, states, closing)
-    if all(state.missing == 0 for state in states):
+    if states and all(state.missing == 0 for state in states):
         return Evaluation(GateStatus.APPROVED, states, standing[-1] if standing else None)
     return Evaluation(GateStatus.OPEN, states)
 
 
 def _states(
-    gate: Gate, rules: Sequence[RuleSpec], approvals: Sequence[Decision], people: Directory, *, is_environment: bool
+    rules: Sequence[RuleSpec],
+    counts: Sequence[frozenset[str]],
+    approvals: Sequence[Decision],
+    *,
+    is_environment: bool,
 ) -> tuple[RuleState, ...]:
     """How far each of one set of rules is. A policy's approval satisfies every rule that allows it."""
-    if not rules:
-        return ()
     policy = next((d.by for d in approvals if d.is_policy), None)
     by_policy = {rule.name for rule in rules if policy is not None and rule.allow_policy}
     open_rules = [rule for rule in rules if rule.name not in by_policy]
-    eligible = {rule.name: counting(gate, rule, people) for rule in rules}
+    eligible = {rule.name: able for rule, able in zip(rules, counts, strict=True)}
     approvers = {d.by for d in approvals if not d.is_policy}
     seats = assign(open_rules, eligible, approvers)
+    others = sorted(frozenset[str]().union(*counts) - approvers)
     states = []
-    for rule in rules:
+    for rule, able in zip(rules, counts, strict=True):
         if policy is not None and rule.name in by_policy:
             counted: tuple[str, ...] = (policy,) * rule.required_approvals
         else:
             counted = tuple(sorted(p for p, name in seats.items() if name == rule.name))
-        states.append(RuleState(rule, counted, tuple(sorted(eligible[rule.name] - approvers)), is_environment))
+        states.append(RuleState(rule, counted, tuple(p for p in others if p in able), is_environment))
     return tuple(states)
 
 

@@ -1,0 +1,111 @@
+"""Who counts for which rule: the matching against trying everything, and on cases too big for that."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Mapping, Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from factories import a_decision, a_gate, a_rule, approvers
+from signoff.domain.actor import Directory
+from signoff.domain.gate import GateStatus, assign, evaluate, is_satisfiable
+from signoff.domain.pipeline import RuleSpec
+
+NAMES = ("ann", "ben", "bob", "carol", "dora")
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> tuple[list[RuleSpec], dict[str, frozenset[str]]]:
+    """Up to four rules, and who may count for each."""
+    eligible = draw(st.lists(st.frozensets(st.sampled_from(NAMES)), min_size=1, max_size=4))
+    required = draw(st.lists(st.integers(1, 3), min_size=len(eligible), max_size=len(eligible)))
+    rules = [a_rule(required=number, name=f"rule {place}") for place, number in enumerate(required)]
+    return rules, {rule.name: names for rule, names in zip(rules, eligible, strict=True)}
+
+
+def most(rules: Sequence[RuleSpec], eligible: Mapping[str, frozenset[str]], people: Sequence[str]) -> int:
+    """How many places can be filled at most: every way to give each person one rule or none is tried."""
+    best = 0
+    choices = [[None, *(rule.name for rule in rules if person in eligible[rule.name])] for person in people]
+    for chosen in itertools.product(*choices):
+        filled = sum(min(rule.required_approvals, chosen.count(rule.name)) for rule in rules)
+        best = max(best, filled)
+    return best
+
+
+@settings(deadline=None)
+@given(cases(), st.lists(st.sampled_from(NAMES), unique=True), st.randoms(use_true_random=False))
+def test_as_many_places_are_filled_as_any_choice_could_fill(
+    case: tuple[list[RuleSpec], dict[str, frozenset[str]]], people: list[str], order: random.Random
+) -> None:
+    rules, eligible = case
+    seats = assign(rules, eligible, people)
+    assert len(seats) == most(rules, eligible, people)
+    assert all(person in people and person in eligible[rule] for person, rule in seats.items())
+    assert all(list(seats.values()).count(rule.name) <= rule.required_approvals for rule in rules)
+    shuffled = order.sample(people, len(people))
+    assert assign(rules, eligible, shuffled) == seats
+
+
+@settings(deadline=None)
+@given(cases())
+def test_rules_are_satisfiable_exactly_when_some_choice_satisfies_all_of_them(
+    case: tuple[list[RuleSpec], dict[str, frozenset[str]]],
+) -> None:
+    rules, eligible = case
+    wanted = sum(rule.required_approvals for rule in rules)
+    unfilled = is_satisfiable(rules, eligible)
+    assert (unfilled is None) == (most(rules, eligible, NAMES) == wanted)
+    assert unfilled is None or unfilled in rules
+
+
+@settings(deadline=None)
+@given(cases(), st.lists(st.sampled_from(NAMES), unique=True))
+def test_a_gate_is_approved_exactly_when_some_choice_satisfies_every_rule(
+    case: tuple[list[RuleSpec], dict[str, frozenset[str]]], people: list[str]
+) -> None:
+    named, eligible = case
+    rules = [
+        RuleSpec(rule.name, tuple(sorted(eligible[rule.name])), rule.required_approvals, allow_policy=False)
+        for rule in named
+    ]
+    gate = a_gate(*rules, excluded=())
+    given_ = [a_decision(gate, name, minute=minute) for minute, name in enumerate(people)]
+    found = evaluate(gate, given_, Directory.of(approvers(NAMES)))
+    wanted = sum(rule.required_approvals for rule in rules)
+    assert (found.status is GateStatus.APPROVED) == (most(rules, eligible, people) == wanted)
+
+
+def test_a_rule_that_asks_for_more_people_than_it_names_is_told() -> None:
+    greedy = a_rule("bob", "carol", required=3, name="three of two")
+    assert is_satisfiable([greedy], {greedy.name: frozenset(greedy.approvers)}) is greedy
+
+
+def test_rules_that_compete_for_one_person_are_told() -> None:
+    rules = [a_rule("bob", name="risk"), a_rule("bob", name="product")]
+    assert is_satisfiable(rules, {rule.name: frozenset({"bob"}) for rule in rules}) in rules
+
+
+def test_no_rules_are_satisfied_by_nobody() -> None:
+    assert is_satisfiable([], {}) is None
+    assert assign([], {}, ["bob"]) == {}
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("shape", ["staircase", "one crowd", "too few"])
+def test_a_hundred_rules_and_a_thousand_people_are_matched(shape: str) -> None:
+    people = [f"p{number:03}" for number in range(1000)]
+    places = 12 if shape == "too few" else 10
+    rules = [a_rule(required=places, name=f"rule {number:02}") for number in reversed(range(100))]
+    eligible = {rule.name: frozenset(people) for rule in rules}
+    if shape == "staircase":
+        # Rule 0 needs all of the first ten people, so rule 1 all of the next ten, and so on: there is one solution.
+        eligible = {
+            f"rule {number:02}": frozenset(people[max(0, 10 * (number - 4)) : 10 * (number + 1)])
+            for number in range(100)
+        }
+    assert len(assign(rules, eligible, people)) == 1000
