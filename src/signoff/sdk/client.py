@@ -1,0 +1,271 @@
+"""`Client`: one method for each route of the REST API. The command line and `Run` are made of these."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+from urllib.parse import quote
+
+from signoff.sdk.errors import ApiError
+from signoff.sdk.transport import Content, Transport
+from signoff.wire.body import Body, Page, Place
+from signoff.wire.catalogue import AuditBody, EnvironmentBody, InboxItem, MeBody, ModelBody, VersionBody
+from signoff.wire.gates import DecisionRequest, ExplanationBody, GateBody
+from signoff.wire.runs import (
+    CommentBody,
+    CommentRequest,
+    DeploymentBody,
+    ResubmitRequest,
+    RollbackRequest,
+    RunBody,
+    RunSummary,
+    SnapshotBody,
+    SubmitRequest,
+    ValidateRequest,
+)
+
+if TYPE_CHECKING:
+    import httpx2
+
+NOT_FOUND = 404
+
+
+class Validation(Body):
+    """What a server says about a pipeline file; `text` is the problems as people read them."""
+
+    problems: list[Place] = []  # noqa: RUF012
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LogPart:
+    """A part of a step's log: the bytes, the size of the whole so far, and whether it is finished."""
+
+    data: bytes
+    size: int
+    is_complete: bool
+
+
+class Client:
+    """A signoff server, spoken to as one person. Every method raises ApiError or ServerUnreachableError.
+
+    Runs are named by id, by a unique prefix of one, or `last`. Usable as a context manager.
+    """
+
+    def __init__(
+        self,
+        server: str,
+        token: str | None = None,
+        *,
+        transport: httpx2.BaseTransport | None = None,
+        sleep: Callable[[float], None] | None = None,
+    ) -> None:
+        more = {} if sleep is None else {"sleep": sleep}
+        self._http = Transport(server, token, transport=transport, **more)
+
+    @property
+    def server(self) -> str:
+        """The server's address."""
+        return self._http.server
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # who, and what waits
+
+    def me(self) -> MeBody:
+        """Who the credential belongs to."""
+        return self._http.ask("GET", "/me", MeBody)
+
+    def inbox(self) -> Page[InboxItem]:
+        """The gates that wait for the caller."""
+        return self._http.ask("GET", "/inbox", Page[InboxItem])
+
+    # runs
+
+    def find_snapshot(self, digest: str) -> SnapshotBody | None:
+        """The packed folder with this digest, if the server keeps it."""
+        try:
+            return self._http.ask("GET", f"/snapshots/{_name(digest)}", SnapshotBody)
+        except ApiError as error:
+            if error.status == NOT_FOUND:
+                return None
+            raise
+
+    def add_snapshot(self, content: Content, size: int) -> SnapshotBody:
+        """Upload a tar.gz of `size` bytes; `content` gives them, from the beginning each time."""
+        headers = {"Content-Type": "application/gzip", "Content-Length": str(size)}
+        return self._http.ask("POST", "/snapshots", SnapshotBody, headers=headers, content=content)
+
+    def submit(self, request: SubmitRequest, *, idempotency_key: str | None = None) -> RunBody:
+        """Start a run. Repeated by itself when the connection breaks; one key never starts two."""
+        headers = {"Idempotency-Key": idempotency_key or str(uuid.uuid4())}
+        return self._http.ask("POST", "/runs", RunBody, body=request, headers=headers)
+
+    def resubmit(self, run: str, request: ResubmitRequest) -> RunBody:
+        """The next attempt of a run that waits for one."""
+        return self._http.ask("POST", f"/runs/{_name(run)}/submissions", RunBody, body=request)
+
+    def list_runs(
+        self,
+        *,
+        state: str | None = None,
+        model: str | None = None,
+        waiting_on: str | None = None,
+        submitter: str | None = None,
+        cursor: str | None = None,
+        limit: int | None = None,
+    ) -> Page[RunSummary]:
+        """Runs, newest first; `waiting_on` is a person or `me`."""
+        query = {
+            "state": state,
+            "model": model,
+            "waiting_on": waiting_on,
+            "submitter": submitter,
+            "cursor": cursor,
+            "limit": limit,
+        }
+        return self._http.ask("GET", "/runs", Page[RunSummary], query=query)
+
+    def get_run(self, run: str) -> RunBody:
+        """A run with everything about it."""
+        return self._http.ask("GET", f"/runs/{_name(run)}", RunBody)
+
+    def get_log(
+        self, run: str, step: str, *, attempt: int | None = None, offset: int = 0, limit: int | None = None
+    ) -> LogPart:
+        """What a step's command printed, from byte `offset` on."""
+        response = self._http.send(
+            "GET",
+            f"/runs/{_name(run)}/logs/{_name(step)}",
+            query={"attempt": attempt, "offset": offset, "limit": limit},
+            headers={"Accept": "text/plain, application/problem+json"},
+        )
+        data = response.content
+        size = int(response.headers.get("X-Log-Size", offset + len(data)))
+        return LogPart(data, size, response.headers.get("X-Log-Complete", "true") == "true")
+
+    def events(self, run: str, *, after: int | None = None) -> Iterator[AuditBody]:
+        """What happens to a run, as it happens; `after` is the index of the last event already seen."""
+        headers = {} if after is None else {"Last-Event-ID": str(after)}
+        with self._http.listen(f"/runs/{_name(run)}/events", headers) as source:
+            for event in source:
+                if event.data:
+                    yield AuditBody.model_validate_json(event.data)
+
+    def cancel(self, run: str) -> RunBody:
+        """End a run."""
+        return self._http.ask("POST", f"/runs/{_name(run)}/cancel", RunBody)
+
+    def retry(self, run: str) -> RunBody:
+        """Do the step at which an errored run stopped again."""
+        return self._http.ask("POST", f"/runs/{_name(run)}/retry", RunBody)
+
+    def comment(self, run: str, body: str) -> CommentBody:
+        """A remark about a run."""
+        return self._http.ask("POST", f"/runs/{_name(run)}/comments", CommentBody, body=CommentRequest(body=body))
+
+    # gates
+
+    def get_gate(self, run: str, step: str) -> GateBody:
+        """A gate with its rules and decisions."""
+        return self._http.ask("GET", _gate(run, step), GateBody)
+
+    def decide(self, run: str, step: str, request: DecisionRequest) -> GateBody:
+        """Give a verdict on exactly what `request.digest` names."""
+        return self._http.ask("POST", f"{_gate(run, step)}/decisions", GateBody, body=request)
+
+    def withdraw(self, run: str, step: str) -> GateBody:
+        """Take one's own decision back, while the gate is open."""
+        return self._http.ask("DELETE", f"{_gate(run, step)}/decisions/mine", GateBody)
+
+    def explain(self, run: str, step: str) -> ExplanationBody:
+        """What a gate waits for, and who can give it."""
+        return self._http.ask("GET", f"{_gate(run, step)}/explanation", ExplanationBody)
+
+    # models and environments
+
+    def list_models(self) -> Page[ModelBody]:
+        """Every model that signoff knows."""
+        return self._http.ask("GET", "/models", Page[ModelBody])
+
+    def get_model(self, name: str) -> ModelBody:
+        """A model with its versions."""
+        return self._http.ask("GET", f"/models/{_name(name)}", ModelBody)
+
+    def get_version(self, name: str, version: str) -> VersionBody:
+        """One version of a model."""
+        return self._http.ask("GET", f"/models/{_name(name)}/versions/{_name(version)}", VersionBody)
+
+    def list_environments(self) -> Page[EnvironmentBody]:
+        """Every environment with its protection rules."""
+        return self._http.ask("GET", "/environments", Page[EnvironmentBody])
+
+    def get_environment(self, name: str) -> EnvironmentBody:
+        """One environment."""
+        return self._http.ask("GET", f"/environments/{_name(name)}", EnvironmentBody)
+
+    def list_deployments(
+        self, *, environment: str | None = None, model: str | None = None, cursor: str | None = None
+    ) -> Page[DeploymentBody]:
+        """What was put where, newest first."""
+        query = {"environment": environment, "model": model, "cursor": cursor}
+        return self._http.ask("GET", "/deployments", Page[DeploymentBody], query=query)
+
+    def get_deployment(self, deployment: str) -> DeploymentBody:
+        """One deployment."""
+        return self._http.ask("GET", f"/deployments/{_name(deployment)}", DeploymentBody)
+
+    def roll_back(self, environment: str, model: str, request: RollbackRequest) -> DeploymentBody:
+        """Begin to make a version that was live before live again."""
+        path = f"/environments/{_name(environment)}/models/{_name(model)}/rollback"
+        return self._http.ask("POST", path, DeploymentBody, body=request)
+
+    # the rest
+
+    def validate(self, request: ValidateRequest) -> Validation:
+        """Check a pipeline file against the people and environments of the server."""
+        return self._http.ask("POST", "/pipelines/validate", Validation, body=request)
+
+    def list_audit(
+        self,
+        *,
+        run: str | None = None,
+        model: str | None = None,
+        type: str | None = None,  # noqa: A002
+        actor: str | None = None,
+        cursor: str | None = None,
+        limit: int | None = None,
+    ) -> Page[AuditBody]:
+        """Audit events."""
+        query: Mapping[str, str | int | None] = {
+            "run": run,
+            "model": model,
+            "type": type,
+            "actor": actor,
+            "cursor": cursor,
+            "limit": limit,
+        }
+        return self._http.ask("GET", "/audit", Page[AuditBody], query=query)
+
+
+def _name(text: str) -> str:
+    """`text` as one segment of a path, whatever it holds; never one that changes the path."""
+    quoted = quote(text, safe="")
+    return quoted.replace(".", "%2E") if quoted in {".", ".."} else quoted
+
+
+def _gate(run: str, step: str) -> str:
+    return f"/runs/{_name(run)}/gates/{_name(step)}"

@@ -1,0 +1,39 @@
+"""`signoff.load_model`: what is live in an environment, in this process, from the bytes that were approved."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from signoff.domain.errors import ModelNotFoundError
+from signoff.sdk.connection import connect
+from signoff.settings import read_settings
+
+if TYPE_CHECKING:
+    from signoff.sdk.client import Client
+
+
+def load_model(name: str, *, environment: str, client: Client | None = None) -> Any:
+    """The model `name` that is live in `environment`, as MLflow's `PyFuncModel`; its files are compared first.
+
+    What is live was approved, and the digest of the bytes that were approved is the server's word, not the registry's.
+
+    Raises:
+        ModelNotFoundError: no version of it is live there.
+        DigestMismatchError: the registry holds other bytes than those approved; nothing of them was loaded.
+        SignoffError: the server or the registry refused or could not be reached.
+    """
+    server = client or connect()
+    page = server.list_deployments(environment=environment, model=name)
+    while not (live := [d for d in page.items if d.status == "live"]) and page.next:
+        page = server.list_deployments(environment=environment, model=name, cursor=page.next)
+    if not live:
+        raise ModelNotFoundError(
+            f"No version of {name} is live in {environment}.",
+            "`signoff deployments` shows what is live where; a version gets there by an approved run.",
+        )
+    from signoff.serving.load import load_verified
+
+    settings = read_settings(os.environ)
+    source = f"models:/{live[0].model}/{live[0].version}"
+    return load_verified(source, live[0].digest, tracking_uri=settings.mlflow_uri, registry_uri=settings.registry_uri)
