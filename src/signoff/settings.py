@@ -26,6 +26,7 @@ KNOWN = frozenset(
         "SIGNOFF_TOKEN",
         "SIGNOFF_LOG_FORMAT",
         "SIGNOFF_STEP_MEMORY_LIMIT",
+        "SIGNOFF_HEARTBEAT",
         "SIGNOFF_SIGNING_KEY_FILE",
         "SIGNOFF_SMTP_URL",
     }
@@ -47,6 +48,7 @@ OF_STEPS = frozenset(
 )
 """What training and test commands see; harmless when a client runs inside one."""
 
+DEFAULT_HEARTBEAT = 10.0
 DEFAULT_URL = "http://localhost:8010"
 _PREFIXES = ("SIGNOFF_PARAM_", "SIGNOFF_OIDC_", "SIGNOFF_TEST_")
 
@@ -64,6 +66,7 @@ class Settings:
     registry_uri: str | None = field(default=None, repr=False)
     log_format: str = "human"
     step_memory_limit: int | None = None
+    heartbeat: float = DEFAULT_HEARTBEAT
 
     @property
     def mlflow_uri(self) -> str:
@@ -133,6 +136,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         registry_uri=env.get("MLFLOW_REGISTRY_URI") or None,
         log_format=log_format,
         step_memory_limit=int(limit) if limit else None,
+        heartbeat=_seconds("SIGNOFF_HEARTBEAT", value("SIGNOFF_HEARTBEAT"), DEFAULT_HEARTBEAT),
     )
 
 
@@ -161,3 +165,14 @@ def _value(environment: Mapping[str, str], name: str) -> str | None:
         raise ConfigurationError(
             f"{name}_FILE points to {file}, which cannot be read: {error.strerror}.", "Mend the path or its rights."
         ) from error
+
+
+def _seconds(name: str, given: str | None, otherwise: float) -> float:
+    """A positive number of seconds."""
+    try:
+        seconds = float(given) if given is not None else otherwise
+    except ValueError:
+        seconds = 0
+    if not 0 < seconds < float("inf"):
+        raise ConfigurationError(f"{name} is {given!r}.", "Say a number of seconds above zero.")
+    return seconds

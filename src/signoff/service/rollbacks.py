@@ -55,8 +55,7 @@ def roll_back(desk: Desk, actor: Actor, environment: str, model: str, *, to: str
             model,
             environment=environment,
             version=target.version,
-            kind="rollback",
-            why=why,
+            why=f"rollback: {why}",
         )
         if deployments.begin_deployment(tx, wanted, version, f"rollback/{wanted.id}", audit=[started]) is None:
             raise ConflictError(

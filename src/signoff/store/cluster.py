@@ -249,7 +249,9 @@ def _make_data(cluster: Cluster, *, durable: bool) -> None:
     # Whoever may reach the socket is one of these two anyhow (its folder is 0700); the server asks the kernel again.
     (making / "pg_hba.conf").write_text("local all all peer map=signoff\n")
     names = {"root", cluster.account.pw_name}
-    (making / "pg_ident.conf").write_text("".join(f'signoff "{name}" signoff\n' for name in sorted(names)))
+    # `signoff` owns the tables and migrates; the running service connects as `signoff_service`, which may do less.
+    lines = [f'signoff "{name}" {role}\n' for name in sorted(names) for role in ("signoff", "signoff_service")]
+    (making / "pg_ident.conf").write_text("".join(lines))
     making.rename(cluster.data)
 
 

@@ -416,4 +416,4 @@ def list_version_runs(tx: Transaction, model: str, *, version: str | None = None
     )
     if version is not None:
         query = query.where(attempts.c.version["version"].astext == version)
-    return list(tx.execute(query).all())
+    return [*tx.execute(query)]

@@ -1,0 +1,144 @@
+"""Chooses the adapters and opens the database: what `service` and `engine` work with."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from psycopg.conninfo import conninfo_to_dict
+
+from signoff.adapters.blobs.file import FileBlobs
+from signoff.adapters.deploy.alias import AliasDeployer
+from signoff.adapters.deploy.server import ServerDeployer, stop_all
+from signoff.adapters.registry.mlflow import MlflowRegistry
+from signoff.adapters.runner.local import Limits, LocalRunner
+from signoff.adapters.runner.snapshot import unpack
+from signoff.domain.errors import ConfigurationError
+from signoff.engine.machinery import Machinery
+from signoff.service.desk import Desk
+from signoff.settings import Settings
+from signoff.store import embedded
+from signoff.store.database import Database
+from signoff.store.migrate import upgrade
+
+SERVICE_ROLE = "signoff_service"
+_SERVER_CONNECTIONS = 12
+
+
+def clock() -> datetime:
+    """Now, in UTC."""
+    return datetime.now(UTC)
+
+
+def prepare_home(settings: Settings) -> None:
+    """Make the home folder; ConfigurationError when that is impossible."""
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"{settings.home} cannot be made: {error.strerror}.", "Set SIGNOFF_HOME to a folder that you may write."
+        ) from error
+
+
+@contextmanager
+def open_database(settings: Settings, *, connections: int) -> Iterator[Database]:
+    """The migrated database, embedded or by SIGNOFF_DATABASE_URL, as the service's own role where there is one."""
+    prepare_home(settings)
+    if settings.database_url is None:
+        with embedded.running(settings.home) as owner:
+            upgrade(owner, service_role=SERVICE_ROLE)
+            database = Database(owner.replace("user=signoff", f"user={SERVICE_ROLE}"), pool_size=connections)
+            try:
+                yield database
+            finally:
+                database.close()
+        return
+    migrate_external(settings)
+    database = Database(settings.database_url, pool_size=connections)
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+def migrate_external(settings: Settings) -> None:
+    """Bring the external database to the newest schema; its service role is granted what it needs."""
+    if settings.database_url is None:
+        raise ConfigurationError("No SIGNOFF_DATABASE_URL is set.", "Set it, or use the embedded database.")
+    owner = settings.migrate_database_url or settings.database_url
+    role = conninfo_to_dict(settings.database_url).get("user")
+    is_lesser = role is not None and role != conninfo_to_dict(owner).get("user")
+    upgrade(owner, service_role=str(role) if is_lesser else None)
+
+
+def migrate(settings: Settings) -> None:
+    """`signoff migrate`: bring the database to the newest schema."""
+    with open_database(settings, connections=1):
+        pass
+
+
+def stop_machine(settings: Settings) -> bool:
+    """Stop this machine's model servers and embedded database; False when none ran."""
+    stopped = stop_all(settings.home / "serving")
+    return (settings.database_url is None and embedded.stop(settings.home)) or stopped > 0
+
+
+def _blobs(settings: Settings) -> FileBlobs:
+    if settings.storage_url is None:
+        return FileBlobs(settings.home / "blobs")
+    parts = urlsplit(settings.storage_url)
+    return FileBlobs(Path(unquote(parts.path) if parts.scheme == "file" else settings.storage_url).absolute())
+
+
+def _registry(settings: Settings, work: Path) -> MlflowRegistry:
+    return MlflowRegistry(settings.mlflow_uri, settings.registry_uri, work)
+
+
+def _work(settings: Settings, part: str) -> Path:
+    """A scratch folder of this process's own kind."""
+    folder = settings.home / "work" / part
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+@contextmanager
+def wire_desk(settings: Settings) -> Iterator[Desk]:
+    """What the server's use-cases work with."""
+    with open_database(settings, connections=_SERVER_CONNECTIONS) as database:
+        work = _work(settings, "server")
+        yield Desk(
+            database=database,
+            registry=_registry(settings, work),
+            blobs=_blobs(settings),
+            clock=clock,
+            work=work,
+            url=settings.url,
+            unpack=unpack,
+        )
+
+
+@contextmanager
+def wire_machinery(settings: Settings, *, concurrency: int) -> Iterator[Machinery]:
+    """What a worker works with."""
+    with open_database(settings, connections=concurrency + 4) as database:
+        work = _work(settings, f"worker-{socket.gethostname()}-{os.getpid()}")
+        registry = _registry(settings, work)
+        yield Machinery(
+            database=database,
+            registry=registry,
+            tracking=registry,
+            runner=LocalRunner(Limits(memory=settings.step_memory_limit)),
+            deployers={
+                "alias": AliasDeployer(registry),
+                "server": ServerDeployer(settings.home / "serving", registry),
+            },
+            blobs=_blobs(settings),
+            work=work,
+            clock=clock,
+            heartbeat=settings.heartbeat,
+        )

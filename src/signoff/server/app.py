@@ -1,0 +1,91 @@
+"""The ASGI application: mounts the API, gives every request an id, counts and times it."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from urllib.parse import urlsplit
+
+import structlog
+from fastapi import APIRouter, FastAPI
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from signoff import __version__
+from signoff.api import catalogue, gates, health, problems, runs
+from signoff.service.desk import Desk
+from signoff.store.audit import REQUEST_ID
+
+LOG = structlog.get_logger("signoff.http")
+PREFIX = "/api/v1"
+_QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
+
+
+def create_app(desk: Desk) -> FastAPI:
+    """The application over `desk`."""
+    app = FastAPI(
+        title="signoff",
+        version=__version__,
+        summary="Pull-request review for machine-learning models.",
+        openapi_url=f"{PREFIX}/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.desk = desk
+    app.state.measures = health.Measures(desk)
+    rest = APIRouter(prefix=PREFIX)
+    for part in (runs, gates, catalogue):
+        rest.include_router(part.router)
+    app.include_router(rest)
+    app.include_router(health.router)
+    problems.install(app)
+    # A page of another site must not reach a server on loopback by renaming it.
+    hosts = {"localhost", "127.0.0.1", "[::1]", "testserver", urlsplit(desk.url).hostname or "localhost"}
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=sorted(hosts), www_redirect=False)
+    app.add_middleware(RequestId, measures=app.state.measures)
+    return app
+
+
+class RequestId:
+    """Names each request (or takes the name it came with), and logs, counts and times its answer."""
+
+    def __init__(self, app: ASGIApp, measures: health.Measures) -> None:
+        self._app = app
+        self._measures = measures
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = _given(scope) or secrets.token_hex(8)
+        token = REQUEST_ID.set(request_id)
+        began = time.perf_counter()
+        status = 500
+
+        async def named(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                security = (b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store")
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode()), *security]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, named)
+        finally:
+            took = time.perf_counter() - began
+            self._measures.requests.labels(scope["method"], str(status)).inc()
+            self._measures.seconds.labels(scope["method"]).observe(took)
+            if scope["path"] not in _QUIET:
+                said = {"method": scope["method"], "path": scope["path"], "status": status}
+                LOG.info("answered", **said, ms=round(took * 1000, 1))
+            REQUEST_ID.reset(token)
+
+
+def _given(scope: Scope) -> str | None:
+    """The caller's own request id, when it is a sane one."""
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and 0 < len(value) <= 64 and value.replace(b"-", b"").isalnum():  # noqa: PLR2004
+            return bytes(value).decode("ascii")
+    return None
