@@ -11,14 +11,43 @@ from datetime import datetime
 from signoff.domain.actor import Directory
 from signoff.domain.environment import Deployment, DeploymentKind, Environment
 from signoff.domain.evidence import Evidence, Provenance
-from signoff.domain.gate import Decision, Gate, GateStatus, evaluate
-from signoff.domain.pipeline import ApprovalStep, RuleSpec
+from signoff.domain.gate import Decision, Gate, GateStatus, Subject, evaluate
+from signoff.domain.pipeline import ApprovalStep, DeploymentStep, RuleSpec
 from signoff.domain.run import Run
 
 
 def gates_before(run: Run, position: int) -> list[tuple[ApprovalStep, Gate | None]]:
     """The approval steps before step number `position`, with the newest round of each one's gate."""
     return [(step, run.gate(step.name)) for step in run.pipeline.steps[:position] if isinstance(step, ApprovalStep)]
+
+
+def guarding_gate(run: Run, position: int) -> Gate | None:
+    """The gate that carries the environment's rules for the deployment at `position`; None when none guards it.
+
+    It is the last one before it, with no other deployment between the two.
+    """
+    for step in reversed(run.pipeline.steps[:position]):
+        if isinstance(step, DeploymentStep):
+            return None
+        if isinstance(step, ApprovalStep):
+            return run.gate(step.name)
+    return None
+
+
+def present_subject(run: Run, gate: Gate, manifest_digest: str) -> Subject:
+    """What `gate` would approve if it opened now, about the bytes of `manifest_digest`."""
+    position = run.pipeline.position(gate.step)
+    version, deployment = run.attempt.version, run.pipeline.deployment_after(position)
+    found = (run.attempt.step(step.name).evidence_digest for step in run.pipeline.steps[:position])
+    return Subject(
+        model=version.model if version is not None else run.model,
+        version=version.version if version is not None else "",
+        manifest_digest=manifest_digest,
+        evidence_digests=tuple(digest for digest in found if digest is not None),
+        pipeline_digest=run.pipeline.digest,
+        environment=deployment.environment if deployment is not None else None,
+        attempt=run.attempt.number,
+    )
 
 
 def stale_gate(
@@ -28,7 +57,7 @@ def stale_gate(
 
     `manifest_digest` is of the bytes that are about to be served.
     """
-    earlier: list[Decision] = []
+    earlier: dict[str | None, list[Decision]] = {}
     for step, gate in gates_before(run, position):
         if gate is None or gate.status is not GateStatus.APPROVED:
             # Cannot happen while the steps run in order; refusing is right even so.
@@ -38,10 +67,15 @@ def stale_gate(
                 f"the model's bytes changed after the approval (approved {gate.subject.manifest_digest}, "
                 f"found {manifest_digest})"
             )
+        changed = gate.subject.difference(present_subject(run, gate, manifest_digest))
+        if changed:
+            return gate, f"{' and '.join(changed)} changed after the approval"
+        # As when the gate closed: only approvals for the same environment count for its rules.
+        passed = earlier.setdefault(gate.subject.environment, [])
         mine = decisions.get(gate.id, ())
-        if evaluate(gate, mine, people, earlier=earlier).status is not GateStatus.APPROVED:
+        if evaluate(gate, mine, people, earlier=passed).status is not GateStatus.APPROVED:
             return gate, "somebody who approved may no longer decide here"
-        earlier += [d for d in mine if d.digest == gate.digest]
+        passed += [d for d in mine if d.digest == gate.digest]
     return None
 
 
@@ -84,8 +118,13 @@ def lacking(
 
 
 def missing_rules(run: Run, position: int, environment: Environment) -> tuple[RuleSpec, ...]:
-    """The environment's rules that no gate before `position` carries: they were added after the gate opened."""
-    carried = {rule for _, gate in gates_before(run, position) if gate is not None for rule in gate.environment_rules}
+    """The environment's rules that no gate for it before `position` carries: they were added after the gate opened."""
+    carried = {
+        rule
+        for _, gate in gates_before(run, position)
+        if gate is not None and gate.subject.environment == environment.name
+        for rule in gate.environment_rules
+    }
     return tuple(rule for rule in environment.rules if rule not in carried)
 
 
@@ -101,4 +140,4 @@ def is_superseded(run: Run, live: Deployment | None) -> bool:
 
 def _number(version: str) -> int:
     """Registry versions count up; anything else compares as the oldest."""
-    return int(version) if version.isdigit() else -1
+    return int(version) if version.isdecimal() else -1

@@ -69,6 +69,7 @@ def _is_training(run: Run) -> bool:
     """Whether the present attempt still has to bring forth its version."""
     return run.attempt.version is None or any(
         isinstance(step, TrainingStep)
+        and step.command is not None
         and run.attempt.step(step.name).status in {StepStatus.PENDING, StepStatus.RUNNING}
         for step in run.pipeline.steps
     )

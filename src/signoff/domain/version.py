@@ -15,6 +15,9 @@ from signoff.domain.errors import UnsafeModelError
 LEFT_OUT = frozenset({"registered_model_meta"})
 """Files that MLflow writes when it downloads: they are not part of the model."""
 
+_UNSAFE = frozenset("\n\r\\\0")
+"""What a line of the list cannot hold: `sha256sum` would print it escaped, or not at all."""
+
 
 def digest_bytes(data: bytes) -> str:
     """``sha256:<hex>`` of `data`."""
@@ -54,9 +57,10 @@ class Manifest:
             raise UnsafeModelError("The model has no files.", "Submit a folder or file with something in it.")
         names = [name for name, _ in entries]
         for name in names:
-            if "\n" in name or "\\" in name or "\r" in name:
+            if not name or _UNSAFE & set(name) or any("\ud800" <= letter <= "\udfff" for letter in name):
                 raise UnsafeModelError(
-                    f"The file name {name!r} holds a newline or backslash.", "Rename the file and submit again."
+                    f"The file name {name!r} is empty, is not UTF-8 text, or holds a newline or backslash.",
+                    "Rename the file and submit again.",
                 )
         if len(set(names)) != len(names):
             raise UnsafeModelError("The model names a file twice.", "Submit each file once.")
