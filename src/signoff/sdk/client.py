@@ -36,6 +36,7 @@ NOT_FOUND = 404
 class Validation(Body):
     """What a server says about a pipeline file; `text` is the problems as people read them."""
 
+    is_valid: bool
     problems: list[Place] = []  # noqa: RUF012
     text: str = ""
 
@@ -218,10 +219,10 @@ class Client:
         return self._http.ask("GET", f"/environments/{_name(name)}", EnvironmentBody)
 
     def list_deployments(
-        self, *, environment: str | None = None, model: str | None = None, cursor: str | None = None
+        self, *, environment: str | None = None, model: str | None = None, limit: int | None = None
     ) -> Page[DeploymentBody]:
         """What was put where, newest first."""
-        query = {"environment": environment, "model": model, "cursor": cursor}
+        query: Mapping[str, str | int | None] = {"environment": environment, "model": model, "limit": limit}
         return self._http.ask("GET", "/deployments", Page[DeploymentBody], query=query)
 
     def get_deployment(self, deployment: str) -> DeploymentBody:

@@ -24,9 +24,7 @@ def load_model(name: str, *, environment: str, client: Client | None = None) -> 
         SignoffError: the server or the registry refused or could not be reached.
     """
     server = client or connect()
-    page = server.list_deployments(environment=environment, model=name)
-    while not (live := [d for d in page.items if d.status == "live"]) and page.next:
-        page = server.list_deployments(environment=environment, model=name, cursor=page.next)
+    live = [found for found in server.get_environment(environment).live if found.model == name]
     if not live:
         raise ModelNotFoundError(
             f"No version of {name} is live in {environment}.",

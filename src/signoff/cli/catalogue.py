@@ -1,0 +1,112 @@
+"""`signoff models`, `deployments` and `whoami`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from signoff.cli.exits import Exit
+from signoff.cli.options import NOTHING, Common, connect
+from signoff.cli.screen import Screen, safe, table
+
+
+def models(
+    name: Annotated[str | None, Parameter(help="One model, with all its versions. Default: every model.")] = None,
+    /,
+    *,
+    common: Common = NOTHING,
+) -> int:
+    """Models, their versions, and what is live where."""
+    from signoff.cli.words import ago, sign, status
+
+    screen = Screen(common)
+    with connect(common) as client:
+        if name is not None:
+            found = [client.get_model(name)]
+            if screen.is_json:
+                screen.document(found[0])
+                return Exit.DONE
+        else:
+            page = client.list_models()
+            found = page.items
+            if screen.is_json:
+                screen.document(page)
+                return Exit.DONE
+    if not found:
+        screen.say("No models yet: `signoff run` or `signoff submit` brings the first.")
+        return Exit.DONE
+    if screen.is_quiet:
+        for model in found:
+            screen.essential(model.name)
+        return Exit.DONE
+    rows = [
+        [
+            f"[bold]{safe(model.name)}[/]" if position == 0 else "",
+            f"v{safe(version.version)}",
+            f"{sign(version.model_status)} {status(version.model_status)}",
+            safe(", ".join(version.live_in)),
+            safe(version.run_id),
+            safe(version.submitter),
+            ago(version.created_at),
+        ]
+        for model in found
+        for position, version in enumerate(model.versions)
+    ]
+    screen.say(table(["model", "version", "status", "live in", "run", "by", "since"], rows))
+    return Exit.DONE
+
+
+def deployments(
+    environment: Annotated[str | None, Parameter(help="Only this environment.")] = None,
+    /,
+    *,
+    model: Annotated[str | None, Parameter(help="Only this model.")] = None,
+    common: Common = NOTHING,
+) -> int:
+    """What was put where, newest first."""
+    from signoff.cli.words import ago, deployed, sign, status
+
+    screen = Screen(common)
+    with connect(common) as client:
+        found = client.list_deployments(environment=environment, model=model)
+    if screen.is_json:
+        screen.document(found)
+        return Exit.DONE
+    if not found.items:
+        screen.say("Nothing was deployed yet.")
+        return Exit.DONE
+    rows = [
+        [
+            safe(item.environment),
+            f"[bold]{deployed(item)}[/]",
+            f"{sign(item.status)} {status(item.status)}",
+            safe(item.kind),
+            safe(item.run_id),
+            safe(item.by),
+            ago(item.live_at or item.started_at),
+            safe(item.address or ""),
+            safe(item.note),
+        ]
+        for item in found.items
+    ]
+    screen.say(table(["environment", "version", "status", "kind", "run", "by", "when", "address", "note"], rows))
+    return Exit.DONE
+
+
+def whoami(*, common: Common = NOTHING) -> int:
+    """Who you are to the server, and what you may do."""
+    screen = Screen(common)
+    with connect(common) as client:
+        me = client.me()
+    if screen.is_json:
+        screen.document(me)
+    elif screen.is_quiet:
+        screen.essential(me.name)
+    else:
+        roles = ", ".join(me.roles) or "no role"
+        groups = f", in {', '.join(me.groups)}" if me.groups else ""
+        only = f" for {', '.join(me.models)}" if me.models and me.models != ["*"] else ""
+        screen.say(f"[bold]{safe(me.name)}[/] ({safe(roles)}{safe(only)}{safe(groups)}), by {safe(me.credential)}")
+        screen.say(f"[dim]at {safe(client.server)}, signoff {safe(me.version)}[/]")
+    return Exit.DONE

@@ -1,0 +1,166 @@
+"""A run as `signoff show` shows it: where it stands, what it waits for and whom, and what is known of the version."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from signoff.cli.screen import safe, table
+from signoff.cli.words import ago, deployed, interval, joined, number, plain, sign, span, status, version_of
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from signoff.wire.gates import DecisionBody, GateBody
+    from signoff.wire.runs import AttemptBody, EvidenceBody, RunBody, StepBody
+
+
+def page(run: RunBody) -> Iterator[RenderableType]:
+    """Everything, part by part."""
+    yield f"[bold]{version_of(run)}[/]  {sign(run.model_status)} {status(run.model_status)}"
+    yield (
+        f"[dim]run {safe(run.id)} of {safe(run.pipeline)} · attempt {run.attempt} of {run.max_attempts} · "
+        f"begun by {safe(run.submitter)} {ago(run.created_at)}[/]"
+    )
+    if run.note:
+        yield f"[dim]note:[/] {safe(run.note)}"
+    if run.attempts:
+        yield ""
+        yield steps(run.attempts[-1])
+    yield from _outlook(run)
+    if run.attempts:
+        yield from findings(run.attempts[-1])
+    for attempt in reversed(run.attempts[:-1]):
+        yield from _former(attempt)
+    if run.comments:
+        yield "\n[bold]Comments[/]"
+        for comment in run.comments:
+            yield f"  {safe(comment.by)}, {ago(comment.at)}: {safe(comment.body)}"
+    if run.url:
+        yield f"\n[dim]{safe(run.url)}[/]"
+
+
+def steps(attempt: AttemptBody) -> RenderableType:
+    """The steps of an attempt, a line each."""
+    from rich.table import Table
+
+    made = Table.grid(padding=(0, 2))
+    made.add_column(no_wrap=True)
+    made.add_column(overflow="fold")
+    made.add_column(justify="right", no_wrap=True)
+    for step in attempt.steps:
+        made.add_row(f"  {sign(step.status)} {safe(step.name)}", _about(step, attempt), f"[dim]{_took(step)}[/]")
+    return made
+
+
+def findings(attempt: AttemptBody) -> Iterator[RenderableType]:
+    """What the steps of an attempt found out: metrics with provenance and interval, checks, notes, files."""
+    for step in attempt.steps:
+        if step.evidence is not None:
+            yield from evidence(step.name, step.evidence)
+
+
+def evidence(name: str, found: EvidenceBody) -> Iterator[RenderableType]:
+    """What one step found out."""
+    champion = {metric.name: number(metric.value) for metric in found.champion_metrics}
+    if found.metrics:
+        beside = f"champion v{safe(found.champion_version)}" if found.champion_version else ""
+        rows = [
+            [
+                safe(metric.name),
+                f"[bold]{safe(number(metric.value))}[/]",
+                interval(metric),
+                f"{metric.n:,}" if metric.n is not None else "",
+                safe(metric.provenance) if metric.provenance == "measured" else f"[yellow]{safe(metric.provenance)}[/]",
+                *([champion.get(metric.name, "")] if beside else []),
+            ]
+            for metric in found.metrics
+        ]
+        yield f"\n[bold]Metrics[/] [dim]of {safe(name)}[/]"
+        yield table(["", "value", "interval", "n", "provenance", *([beside] if beside else [])], rows)
+    if found.checks:
+        yield f"\n[bold]Checks[/] [dim]of {safe(name)}[/]"
+        for check in found.checks:
+            label = "" if check.name == check.expression else f"{safe(check.name)}: "
+            mild = " [dim](warns only)[/]" if check.severity == "warn" else ""
+            why = f"  [dim]{safe(check.reason)}[/]" if check.reason else ""
+            yield f"  {sign(check.status)} {label}{safe(check.expression)}{mild}{why}"
+    for note in found.notes:
+        yield f"  [dim]{safe(note)}[/]"
+    if found.files:
+        yield f"  [dim]files: {', '.join(safe(file.path) for file in found.files)}[/]"
+
+
+def decision(said: DecisionBody) -> str:
+    """One person's verdict, in a line."""
+    about = ", ".join(f"{r.kind}: {r.subject}" if r.subject else r.kind for r in said.reasons)
+    comment = f": {said.comment}" if said.comment else ""
+    gone = " [dim](withdrawn)[/]" if said.is_withdrawn else ""
+    tail = f" [dim]({safe(about)})[/]" if about else ""
+    return f"{sign(said.verdict)} {safe(said.by)}, {ago(said.at)}, {plain(said.verdict)}{safe(comment)}{tail}{gone}"
+
+
+def open_gate(run: RunBody) -> GateBody | None:
+    """The gate that waits for people, if one does."""
+    gates = run.attempts[-1].gates if run.attempts else []
+    return next((gate for gate in reversed(gates) if gate.status == "open"), None)
+
+
+def _outlook(run: RunBody) -> Iterator[RenderableType]:
+    """What it waits for and whom, or why it ended."""
+    gate = open_gate(run)
+    if run.status == "waiting" and run.waits_for:
+        yield f"\n[yellow]Waits for {safe(joined(run.can_unblock))}.[/] {safe(run.waits_for)}"
+        yield f"  signoff approve {safe(run.id)}   [dim]shows what is signed, then asks[/]"
+        yield f"  signoff explain {safe(run.id)}   [dim]tells who can decide, and why others cannot[/]"
+        if gate is not None and gate.note:
+            yield f"  [dim]{safe(gate.note)}[/]"
+    elif run.waits_for:
+        yield f"\n[yellow]Waits for[/] {safe(run.waits_for)}"
+    if run.error:
+        yield f"\n[red]{safe(run.error)}[/]"
+    for deployment in run.deployments:
+        if deployment.status == "live":
+            at = f" at {safe(deployment.address)}" if deployment.address else ""
+            yield f"\n{sign('live')} {deployed(deployment)} is live in [bold]{safe(deployment.environment)}[/]{at}"
+
+
+def _about(step: StepBody, attempt: AttemptBody) -> str:
+    """What there is to say about a step, in a few words."""
+    gates = [gate for gate in attempt.gates if gate.step == step.name]
+    if gates:
+        told = [decision(said) for said in gates[-1].decisions]
+        rules = [
+            f"{len(rule.counted)} of {rule.required_approvals} for {safe(rule.name)}"
+            for rule in gates[-1].rules
+            if rule.missing and gates[-1].status == "open"
+        ]
+        return "\n".join([*([" · ".join(rules)] if rules else []), *told]) or status(step.status)
+    if step.error:
+        return f"[red]{safe(step.error)}[/]"
+    said = [safe(step.note)] if step.note else []
+    if step.evidence is not None and step.evidence.checks:
+        passed = sum(check.status == "passed" for check in step.evidence.checks)
+        said.append(f"{passed} of {len(step.evidence.checks)} checks passed")
+    again = f" (try {step.tries})" if step.tries > 1 else ""
+    return (" · ".join(said) or status(step.status)) + again
+
+
+def _took(step: StepBody) -> str:
+    if step.started_at is None or step.ended_at is None:
+        return ""
+    return span((step.ended_at - step.started_at).total_seconds())
+
+
+def _former(attempt: AttemptBody) -> Iterator[RenderableType]:
+    """An attempt that another one followed: what was said about it."""
+    version = f" · v{safe(attempt.version)}" if attempt.version else ""
+    yield f"\n[bold]Attempt {attempt.number}[/]{version}"
+    for step in attempt.steps:
+        if step.status in {"failed", "errored"}:
+            failed = [c.name for c in (step.evidence.checks if step.evidence else []) if c.status == "failed"]
+            why = step.error or step.note or ", ".join(failed)
+            yield f"  {sign(step.status)} {safe(step.name)}: {safe(why)}"
+    for gate in attempt.gates:
+        for said in gate.decisions:
+            yield f"  {decision(said)}"

@@ -1,0 +1,89 @@
+"""`--wait`: follows a run to its end, live on a terminal, in plain lines elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from signoff.cli.exits import Exit, exit_of_run
+from signoff.cli.run_page import page, steps
+from signoff.cli.screen import Screen, console, safe
+from signoff.cli.words import joined, plain, sign, status, version_of
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from signoff.sdk.client import Client
+    from signoff.wire.runs import RunBody
+
+
+def wait_for(client: Client, body: RunBody, screen: Screen, timeout: float | None) -> int:
+    """Follow the run until it has ended; the exit status says how it did."""
+    from signoff.sdk.run import Run
+
+    run = Run(client, body)
+    changes = run.changes(timeout)
+    try:
+        if screen.is_live:
+            _watch(changes)
+        else:
+            _tell(changes, screen)
+    except KeyboardInterrupt:
+        screen.note(f"Stopped waiting; the run goes on. `signoff show {run.id}` shows how it stands.")
+        return Exit.GAVE_UP
+    if screen.is_json:
+        screen.document(run.body)
+    elif screen.is_live:
+        screen.say("")
+        for part in page(run.body):
+            screen.say(part)
+    return exit_of_run(run.state)
+
+
+def _watch(changes: Iterator[RunBody]) -> None:
+    from rich.live import Live
+
+    with Live(console=console(), refresh_per_second=8, transient=True) as live:
+        for body in changes:
+            live.update(_progress(body), refresh=True)
+
+
+def _progress(body: RunBody) -> RenderableType:
+    from rich.console import Group
+    from rich.spinner import Spinner
+
+    parts: list[RenderableType] = [
+        f"[bold]{version_of(body)}[/]  {sign(body.model_status)} {status(body.model_status)}"
+    ]
+    if body.attempts:
+        parts.append(steps(body.attempts[-1]))
+    if body.waits_for:
+        parts.append(Spinner("dots", f"[yellow]Waits for {safe(joined(body.can_unblock))}.[/] {safe(body.waits_for)}"))
+    else:
+        parts.append(Spinner("dots", f"attempt {body.attempt} of {body.max_attempts}"))
+    return Group(*parts)
+
+
+def _tell(changes: Iterator[RunBody], screen: Screen) -> None:
+    """A line for each thing that changes."""
+    before: set[str] = set()
+    for body in changes:
+        for line in _lines(body):
+            if line not in before:
+                before.add(line)
+                screen.say(line)
+
+
+def _lines(body: RunBody) -> Iterator[str]:
+    """What is worth a line, in the order in which it happens; each line is said once."""
+    for attempt in body.attempts:
+        many = f"attempt {attempt.number}: " if body.max_attempts > 1 else ""
+        for step in attempt.steps:
+            if step.status == "pending":
+                continue
+            why = step.error or step.note
+            yield f"{many}{safe(step.name)}: {plain(step.status)}{f' ({safe(why)})' if why else ''}"
+    if body.waits_for:
+        yield f"waits for {safe(joined(body.can_unblock))}: {safe(body.waits_for)}"
+    elif body.status != "running":
+        yield f"run {safe(body.id)}: {plain(body.status)}{f' ({safe(body.error)})' if body.error else ''}"

@@ -1,0 +1,110 @@
+"""Moments, spans and statuses in the words, signs and colours that every listing uses."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from signoff.cli.screen import safe
+
+if TYPE_CHECKING:
+    from signoff.wire.runs import DeploymentBody, MetricBody, RunSummary
+
+_SIGNS = {
+    "pending": ("○", "dim"),
+    "running": ("●", "cyan"),
+    "submitted": ("●", "cyan"),
+    "untrained": ("●", "cyan"),
+    "retraining": ("●", "cyan"),
+    "deploying": ("●", "cyan"),
+    "waiting": ("◆", "yellow"),
+    "in_review": ("◆", "yellow"),
+    "open": ("◆", "yellow"),
+    "changes_requested": ("↺", "yellow"),
+    "uncertain": ("?", "yellow"),
+    "succeeded": ("✔", "green"),
+    "passed": ("✔", "green"),
+    "approved": ("✔", "green"),
+    "approve": ("✔", "green"),
+    "deployed": ("✔", "green"),
+    "live": ("✔", "green"),
+    "failed": ("✘", "red"),
+    "rejected": ("✘", "red"),
+    "reject": ("✘", "red"),
+    "request_changes": ("↺", "yellow"),
+    "errored": ("!", "bold red"),
+    "skipped": ("-", "dim"),
+    "cancelled": ("-", "dim"),
+    "expired": ("-", "dim"),
+    "superseded": ("-", "dim"),
+    "replaced": ("-", "dim"),
+    "rolled_back": ("↩", "dim"),
+    "void": ("-", "dim"),
+}
+_MINUTE, _HOUR, _DAY = 60, 3600, 86_400
+
+
+def sign(status: str) -> str:
+    """The sign of a status, coloured."""
+    letter, style = _SIGNS.get(status, ("·", "default"))
+    return f"[{style}]{letter}[/]"
+
+
+def status(status: str) -> str:
+    """A status in words, coloured."""
+    _, style = _SIGNS.get(status, ("·", "default"))
+    return f"[{style}]{safe(plain(status))}[/]"
+
+
+def plain(status: str) -> str:
+    """A status in words."""
+    return status.replace("_", " ")
+
+
+def ago(moment: datetime, now: datetime | None = None) -> str:
+    """How long ago `moment` was."""
+    seconds = ((now or datetime.now(UTC)) - moment).total_seconds()
+    return "just now" if seconds < 5 else f"{span(seconds)} ago"  # noqa: PLR2004
+
+
+def span(seconds: float) -> str:
+    """A length of time in its largest fitting unit."""
+    if seconds < 10:  # noqa: PLR2004
+        return f"{max(seconds, 0):.1f} s"
+    if seconds < 2 * _MINUTE:
+        return f"{seconds:.0f} s"
+    for unit, name in ((_DAY, "day"), (_HOUR, "hour"), (_MINUTE, "minute")):
+        if seconds >= unit:
+            count = int(seconds // unit)
+            return f"{count} {name}{'' if count == 1 else 's'}"
+    raise AssertionError(seconds)
+
+
+def moment(at: datetime) -> str:
+    """A moment in the reader's own time zone."""
+    return at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def version_of(run: RunSummary) -> str:
+    """The model and version of a run."""
+    return f"{safe(run.model)} v{safe(run.version)}" if run.version else safe(run.model)
+
+
+def deployed(deployment: DeploymentBody) -> str:
+    """The model and version of a deployment."""
+    return f"{safe(deployment.model)} v{safe(deployment.version)}"
+
+
+def number(value: float | str) -> str:
+    """A metric's value, to four digits."""
+    return value if isinstance(value, str) else f"{value:.4g}"
+
+
+def interval(metric: MetricBody) -> str:
+    """The interval of a metric, or nothing."""
+    return "" if metric.low is None or metric.high is None else f"{metric.low:.4g} to {metric.high:.4g}"
+
+
+def joined(names: list[str]) -> str:
+    """Names as a sentence lists them."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}" if names else "nobody"
