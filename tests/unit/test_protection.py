@@ -131,7 +131,7 @@ def test_evidence_after_the_gate_does_not_touch_what_it_approved() -> None:
     run = a_run(pipeline, steps=dict.fromkeys(["before", "approve", "after"], StepStatus.SUCCEEDED), gates=(gate,))
     states = [replace(s, evidence_digest=f"sha256:{s.name}") for s in run.attempt.steps if s.name != "deploy"]
     run = replace(run, attempt=replace(run.attempt, steps=(*states, run.attempt.step("deploy"))))
-    assert present_subject(run, gate, VERSION.digest) == gate.subject
+    assert present_subject(run, gate.step, VERSION.digest) == gate.subject
     assert stale_gate(run, 3, {gate.id: [a_decision(gate)]}, a_directory(), VERSION.digest) is None
 
 

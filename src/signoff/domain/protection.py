@@ -34,9 +34,9 @@ def guarding_gate(run: Run, position: int) -> Gate | None:
     return None
 
 
-def present_subject(run: Run, gate: Gate, manifest_digest: str) -> Subject:
-    """What `gate` would approve if it opened now, about the bytes of `manifest_digest`."""
-    position = run.pipeline.position(gate.step)
+def present_subject(run: Run, step: str, manifest_digest: str) -> Subject:
+    """What the gate of `step` would approve if it opened now, about the bytes of `manifest_digest`."""
+    position = run.pipeline.position(step)
     version, deployment = run.attempt.version, run.pipeline.deployment_after(position)
     found = (run.attempt.step(step.name).evidence_digest for step in run.pipeline.steps[:position])
     return Subject(
@@ -67,7 +67,7 @@ def stale_gate(
                 f"the model's bytes changed after the approval (approved {gate.subject.manifest_digest}, "
                 f"found {manifest_digest})"
             )
-        changed = gate.subject.difference(present_subject(run, gate, manifest_digest))
+        changed = gate.subject.difference(present_subject(run, step.name, manifest_digest))
         if changed:
             return gate, f"{' and '.join(changed)} changed after the approval"
         # As when the gate closed: only approvals for the same environment count for its rules.

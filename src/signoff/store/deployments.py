@@ -44,8 +44,8 @@ def begin_deployment(
         "note": deployment.note,
         "started_at": deployment.started_at,
     }
-    done = tx.execute(upsert(deployments).values(row).on_conflict_do_nothing())
-    if done.rowcount != 1:
+    added = upsert(deployments).values(row).on_conflict_do_nothing().returning(deployments.c.id)
+    if tx.scalar(added) is None:
         return None
     add_events(tx, audit)
     return deployment

@@ -46,8 +46,8 @@ def add_snapshot(
 ) -> None:
     """Record that the packed folder `digest` is kept; `size` in bytes."""
     row = {"digest": digest, "size": size, "uploaded_by": by, "created_at": at}
-    done = tx.execute(upsert(snapshots).values(row).on_conflict_do_nothing())
-    if done.rowcount:
+    added = upsert(snapshots).values(row).on_conflict_do_nothing().returning(snapshots.c.digest)
+    if tx.scalar(added) is not None:
         add_events(tx, audit)
 
 
