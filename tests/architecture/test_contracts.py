@@ -36,11 +36,14 @@ OFFENCES: Mapping[str, tuple[tuple[str, str], ...]] = {
     ),
     "adapter-kinds": (("adapters/runner/local.py", "from signoff.adapters.blobs import file as _file"),),
     "adapters": (
+        ("service/runs.py", "from signoff.adapters.deploy import alias as _alias"),
+        ("api/runs.py", "def _late() -> None:\n    import signoff.adapters.runner.local"),
         ("engine/testing.py", "from signoff.adapters.registry import mlflow as _mlflow"),
         ("sdk/snapshot.py", "def _late() -> None:\n    from signoff.adapters.blobs import memory"),
     ),
     "sdk": (
         ("sdk/snapshot.py", "from signoff.spec import read_pipeline as _read"),
+        ("wire/body.py", "from signoff.engine import jobs as _jobs"),
         ("sdk/__init__.py", "import psycopg"),
     ),
     "serving": (
