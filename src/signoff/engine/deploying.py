@@ -12,7 +12,7 @@ from signoff.domain.environment import Deployment, DeploymentKind, DeploymentSta
 from signoff.domain.errors import MachineryError, SignoffError, UnhealthyError
 from signoff.domain.gate import Gate
 from signoff.domain.pipeline import Concurrency, DeploymentStep
-from signoff.domain.protection import is_superseded, lacking, missing_rules, outdated_gate, stale_gate
+from signoff.domain.protection import is_superseded, lacking, unapproved
 from signoff.domain.run import Run, RunStatus, StepStatus
 from signoff.domain.version import ModelVersion
 from signoff.engine.commands import key_of
@@ -76,22 +76,27 @@ def _refusal(tx: Transaction, run: Run, position: int, environment: Environment)
 def _void_now(
     tx: Transaction, run: Run, position: int, environment: Environment, machinery: Machinery
 ) -> tuple[Gate, str] | None:
-    """The gate whose approval is too old or whose people may no longer decide, with the reason in words."""
-    last = [gate for gate in (run.gate(s.name) for s in run.pipeline.steps[:position]) if gate is not None]
-    missing = missing_rules(run, position, environment)
-    if missing:
-        names = ", ".join(rule.name for rule in missing)
-        if not last:
-            raise MachineryError(
-                f"{environment.name} demands the approval of {names}, and the pipeline has no approval step before it.",
-                "Add an approval step before the deployment and submit again.",
-                is_retryable=False,
-            )
-        return last[-1], f"{environment.name} now also demands the approval of {names}"
+    """The gate that has to open again before this deployment, with the reason in words."""
     version = run.attempt.version
-    decided = gates.list_decisions(tx, [gate.id for gate in run.gates])
-    stale = stale_gate(run, position, decided, people.get_directory(tx), version.digest if version else "")
-    return stale or outdated_gate(run, position, environment, machinery.clock())
+    old = unapproved(
+        run,
+        position,
+        environment,
+        gates.list_decisions(tx, [gate.id for gate in run.gates]),
+        people.get_directory(tx),
+        manifest_digest=version.digest if version else "",
+        now=machinery.clock(),
+    )
+    if old is None:
+        return None
+    gate, why = old
+    if gate is None:
+        raise MachineryError(
+            f"{why}, and the pipeline has no approval step for it.",
+            "Add an approval step right before the deployment and submit again.",
+            is_retryable=False,
+        )
+    return gate, why
 
 
 def _take(tx: Transaction, run: Run, step: DeploymentStep, environment: Environment, machinery: Machinery) -> bool:
@@ -123,8 +128,7 @@ def _take(tx: Transaction, run: Run, step: DeploymentStep, environment: Environm
             queued = event(Event.STEP_QUEUED, run, at, step=step.name, note=note)
             runs.set_step(tx, run, step.name, status=StepStatus.PENDING, at=at, audit=[queued], note=note)
         return False
-    running = event(Event.STEP_STARTED, run, at, step=step.name, tries=state.tries + 1)
-    runs.set_step(tx, run, step.name, status=StepStatus.RUNNING, at=at, audit=[running], tries=state.tries + 1, note="")
+    runs.set_step(tx, run, step.name, status=StepStatus.RUNNING, at=at, audit=[], note="")
     return True
 
 
@@ -150,7 +154,9 @@ def deploy(machinery: Machinery, run: Run, step: DeploymentStep) -> None:
         raise MachineryError(f"{step.name} lost its place in {environment.name}.", "`signoff retry` takes it again.")
     copy = machinery.folder_of(run.id, f"{step.name}-{run.attempt.number}")
     found = replace(version, digest=machinery.registry.fetch(version, copy).digest)
-    stale = stale_gate(run, position, decided, directory, found.digest)
+    stale = unapproved(
+        run, position, environment, decided, directory, manifest_digest=found.digest, now=machinery.clock()
+    )
     if stale is not None or found.digest != version.digest:
         why = stale[1] if stale else f"the model's bytes changed ({version.digest} then, {found.digest} now)"
         _refuse(machinery, run, step, live, why, gate=stale[0] if stale else None, found=found)
