@@ -11,7 +11,10 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from fastapi.routing import APIRoute
 
+from signoff.cli.commands import COMMANDS, LATER
+from signoff.cli.exits import Exit
 from signoff.domain.actor import Role
 from signoff.domain.gate import ReasonKind
 from signoff.settings import KNOWN
@@ -84,6 +87,30 @@ def test_every_setting_is_in_the_reference() -> None:
     text = (REFERENCE / "settings.md").read_text()
     assert sorted(name for name in KNOWN if f"`{name}`" not in text) == []
     assert set(re.findall(r"\bSIGNOFF_[A-Z_]+\b", text)) - KNOWN == {"SIGNOFF_DATABASE_URL_FILE"}
+
+
+def test_every_command_is_in_the_reference_and_no_other() -> None:
+    text = (REFERENCE / "commands.md").read_text()
+    available, _, later = text.partition("## Not available yet")
+    assert set(re.findall(r"`signoff ([a-z-]+)", available)) == set(COMMANDS)
+    assert set(re.findall(r"`([a-z ]+)`", later)) - {"signoff"} == set(LATER)
+
+
+def test_every_exit_status_is_in_the_reference() -> None:
+    text = (REFERENCE / "commands.md").read_text()
+    assert [status for status in Exit if f"\n| {status.value} |" not in text] == []
+
+
+def test_every_route_is_in_the_reference() -> None:
+    from signoff.api import catalogue, gates, health, runs
+
+    text = re.sub(r"\?[^`]*`", "`", (REFERENCE / "rest.md").read_text())
+    routes = [r for router in (catalogue, gates, health, runs) for r in router.router.routes if isinstance(r, APIRoute)]
+    assert len(routes) > 20
+    paths = {re.sub(r"\{(run_id|deployment_id)\}", "{id}", route.path) for route in routes}
+    missing = {path for path in paths if not re.search(rf"[ `]{re.escape(path)}[`,]", text)}
+    # Told after a comma, without the part that they have in common with their neighbour.
+    assert missing == {"/runs/{id}/retry", "/runs/{id}/comments"}
 
 
 def test_every_role_and_every_kind_of_reason_is_in_the_reference() -> None:
