@@ -29,7 +29,7 @@ from signoff.engine.attempts import new_steps
 from signoff.engine.jobs import wake_run
 from signoff.service.desk import Desk, happened
 from signoff.spec import Known, load_pipeline
-from signoff.store import evidence, people, runs
+from signoff.store import evidence, people, pipelines, runs
 from signoff.store.database import Transaction
 
 
@@ -109,7 +109,7 @@ def submit_run(desk: Desk, actor: Actor, submission: Submission) -> str:
             raise SnapshotError(
                 f"The folder {submission.snapshot} was not uploaded to this server.", "POST it to /snapshots first."
             )
-        runs.set_pipeline(tx, pipeline, submission.pipeline, at=at)
+        pipelines.set_pipeline(tx, pipeline, submission.pipeline, at=at)
         runs.add_run(tx, run, at=at, audit=[submitted])
         if submission.idempotency_key is not None:
             people.remember_request(tx, actor.name, submission.idempotency_key, digest, run.id, at=at)

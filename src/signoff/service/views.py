@@ -19,7 +19,7 @@ from signoff.engine.gates import earlier_approvals
 from signoff.service.decisions import find_gate
 from signoff.service.desk import Desk
 from signoff.store import audit as audit_log
-from signoff.store import deployments, evidence, gates, people, runs
+from signoff.store import deployments, evidence, gates, people, pipelines, runs
 from signoff.store.database import Transaction
 
 
@@ -78,7 +78,7 @@ def get_run(desk: Desk, actor: Actor, run_id: str) -> RunView:
         deployed = deployments.list_deployments(tx, run_ids=[run.id])
         return RunView(
             line=_line(run, directory, decided, deployed),
-            source=runs.get_pipeline_source(tx, run.pipeline.digest),
+            source=pipelines.get_pipeline_source(tx, run.pipeline.digest),
             attempts=tuple(attempts),
             gates=tuple(_gate_view(tx, run, gate, decided[gate.id], directory) for gate in found),
             evidence=evidence.list_evidence(tx, digests),

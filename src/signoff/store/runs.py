@@ -11,11 +11,9 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, and_, bindparam, func, insert, select, tuple_, update
-from sqlalchemy.dialects.postgresql import insert as upsert
 
 from signoff.domain.audit import AuditEvent
 from signoff.domain.errors import AmbiguousError, FencedError, NotFoundError
-from signoff.domain.pipeline import Pipeline
 from signoff.domain.run import Attempt, Cause, Run, RunStatus, StepRun, StepStatus
 from signoff.domain.version import ModelVersion
 from signoff.store import codec
@@ -25,26 +23,6 @@ from signoff.store.gates import list_gates
 from signoff.store.tables import attempts, pipelines, runs, steps
 
 _RUN_COLUMNS = (runs, pipelines.c.document)
-
-
-def set_pipeline(tx: Transaction, pipeline: Pipeline, source: str, *, at: datetime) -> None:
-    """Keep a pipeline file; the same digest again changes nothing."""
-    row = {
-        "digest": pipeline.digest,
-        "name": pipeline.name,
-        "source": source,
-        "document": codec.plain(codec.PIPELINE, pipeline),
-        "created_at": at,
-    }
-    tx.execute(upsert(pipelines).values(row).on_conflict_do_nothing())
-
-
-def get_pipeline_source(tx: Transaction, digest: str) -> str:
-    """The pipeline file's own text."""
-    source = tx.scalar(select(pipelines.c.source).where(pipelines.c.digest == digest))
-    if source is None:
-        raise NotFoundError(f"No pipeline has the digest {digest}.")
-    return str(source)
 
 
 def add_run(tx: Transaction, run: Run, *, at: datetime, audit: Sequence[AuditEvent]) -> None:
