@@ -55,6 +55,7 @@ def _answer(words: list[str]) -> int:
 
 def _run(words: list[str]) -> int:
     from cyclopts import CycloptsError
+    from cyclopts.exceptions import MissingArgumentError
 
     from signoff.domain.errors import SignoffError
 
@@ -62,6 +63,9 @@ def _run(words: list[str]) -> int:
         done = build()(words, exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as error:
         said = " ".join(str(error).split())
+        if isinstance(error, MissingArgumentError) and error.argument is not None and not error.argument.tokens:
+            said = f"`signoff {' '.join(error.command_chain or words[:1])}` needs {error.argument.name}."
+            said = f"{error.keyword} needs a value." if error.keyword else said
         return _complain(said, f"`signoff {words[0]} --help` shows how it is called.")
     except SignoffError as error:
         from signoff.cli.exits import exit_of
@@ -121,10 +125,12 @@ def _options_last(words: list[str]) -> list[str]:
 def _unknown(word: str) -> int:
     from difflib import get_close_matches
 
-    kind = "option" if word.startswith("-") else "command"
+    kind = "an option" if word.startswith("-") else "a command"
+    if word in _WITH_VALUE:
+        return _complain(f"{word} needs a value.", "`signoff --help` lists the commands.")
     near = get_close_matches(word, [*COMMANDS, *LATER], n=1)
     hint = f"Did you mean `signoff {near[0]}`?" if near else "`signoff --help` lists the commands."
-    return _complain(f"{word!r} is not a {kind} of signoff.", hint)
+    return _complain(f"{word!r} is not {kind} of signoff.", hint)
 
 
 def _complain(what: str, hint: str) -> int:

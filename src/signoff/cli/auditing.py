@@ -28,12 +28,14 @@ def list_audit(
 ) -> int:
     """Audit events, newest first. All of them are for auditors and administrators; a run's are for everybody."""
     from signoff.cli.words import moment
+    from signoff.sdk.paging import gather
 
     if limit < 1:
         raise InvalidError(f"--limit {limit} lists nothing.", "Give a number from 1.")
     screen = Screen(common)
     with connect(common) as client:
-        found = client.list_audit(run=run, model=model, type=kind, actor=actor, limit=limit)
+        wanted = {"run": run, "model": model, "type": kind, "actor": actor}
+        found = gather(lambda cursor, count: client.list_audit(**wanted, cursor=cursor, limit=count), limit)
     if screen.is_json:
         screen.document(found)
         return Exit.DONE

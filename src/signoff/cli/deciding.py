@@ -14,7 +14,7 @@ from cyclopts import Parameter
 from signoff.cli.exits import Exit
 from signoff.cli.options import NOTHING, Common, MessageOption, RunArgument, connect
 from signoff.cli.screen import Screen, safe
-from signoff.domain.errors import ConflictError, InvalidError
+from signoff.domain.errors import CannotDecideError, ConflictError, InvalidError
 
 if TYPE_CHECKING:
     from signoff.sdk.client import Client
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from signoff.wire.runs import RunBody
 
 KINDS = ("metric", "slice", "data", "fairness", "documentation", "security", "other")
+_YES = frozenset({"y", "yes"})
 
 StepOption = Annotated[str | None, Parameter(help="The approval step. Default: the one that waits.")]
 CommentOption = Annotated[MessageOption, Parameter(help="Your comment; requesting changes and rejecting need one.")]
@@ -89,7 +90,7 @@ def withdraw(run: RunArgument, /, *, step: StepOption = None, common: Common = N
     with connect(common) as client:
         body = client.get_run(run)
         chosen = choose_gate(body, step)
-        gate = client.withdraw(body.id, chosen or "")
+        gate = client.withdraw(body.id, chosen)
     if screen.is_json:
         screen.document(gate)
     screen.say(f"Your decision about {safe(gate.step)} of run {safe(body.id)} is withdrawn.")
@@ -100,7 +101,7 @@ def comment(
     run: RunArgument,
     /,
     *,
-    message: Annotated[MessageOption, Parameter(help="What you have to say.")],
+    message: Annotated[MessageOption, Parameter(help="What you have to say.")] = "",
     common: Common = NOTHING,
 ) -> int:
     """Say something about a run. It decides nothing."""
@@ -115,24 +116,21 @@ def comment(
     return Exit.DONE
 
 
-def choose_gate(run: RunBody, step: str | None, *, must_be_open: bool = True) -> str | None:
-    """The approval step meant: the one named, else the one that waits, else (if allowed) the last one, or None.
+def choose_gate(run: RunBody, step: str | None) -> str:
+    """The approval step meant: the one named, else the one that waits.
 
     Raises:
         ConflictError: none waits.
     """
     from signoff.cli.run_page import open_gate
-    from signoff.cli.words import plain
+    from signoff.cli.words import outlook, plain
 
     if step is not None:
         return step
     gate = open_gate(run)
     if gate is not None:
         return gate.step
-    if not must_be_open:
-        gates = run.attempts[-1].gates if run.attempts else []
-        return gates[-1].step if gates else None
-    hint = f"It waits for {run.waits_for}." if run.waits_for else f"`signoff show {run.id}` tells how it stands."
+    hint = outlook(run.waits_for) if run.waits_for else f"`signoff show {run.id}` tells how it stands."
     raise ConflictError(f"Nothing of run {run.id} waits for a decision: it is {plain(run.status)}.", hint)
 
 
@@ -160,18 +158,21 @@ def _decide(
         )
     with connect(common) as client:
         run = client.get_run(name)
-        chosen = choose_gate(run, step) or ""
+        chosen = choose_gate(run, step)
         seen = digest
         if seen is None:
             gate = client.get_gate(run.id, chosen)
-            _show(screen, client, run, gate, verdict)
             seen = gate.digest
             if not is_sure:
-                if gate.status == "open":
-                    ticked = _ask_ticks(gate, ticked) if verdict == "approve" else ticked
-                    comment = comment or ("" if verdict == "approve" else _ask("Why? ", ""))
-                if _ask(f"{word.replace('-', ' ').capitalize()} this? [y/N] ", "n").lower() not in {"y", "yes"}:
-                    screen.say("Nothing was decided.")
+                _show(screen, client, run, gate, verdict)
+                confirmed = _ask_ticks(gate, ticked) if verdict == "approve" else ticked
+                if confirmed is None:
+                    screen.show("Nothing was decided: an approval confirms the whole checklist.")
+                    return Exit.REFUSED
+                ticked = confirmed
+                comment = comment or ("" if verdict == "approve" else _ask("Why? ", ""))
+                if _ask(f"{word.replace('-', ' ').capitalize()} this? [y/N] ", "n").lower() not in _YES:
+                    screen.show("Nothing was decided.")
                     return Exit.REFUSED
         request = DecisionRequest(verdict=verdict, digest=seen, comment=comment, reasons=typed, ticked=ticked)
         after = client.decide(run.id, chosen, request)
@@ -180,11 +181,22 @@ def _decide(
 
 
 def _show(screen: Screen, client: Client, run: RunBody, gate: GateBody, verdict: str) -> None:
+    """What is being signed.
+
+    Raises:
+        CannotDecideError: the person would be refused anyway; better before the reading than after it.
+    """
     from signoff.cli.signing import signing
 
-    if not screen.is_json and not screen.is_quiet:
-        for part in signing(run, gate, client.me().name, verdict):
-            screen.say(part)
+    me = client.me().name
+    standing = next((p for p in client.explain(run.id, gate.step).people if p.person == me), None)
+    if standing is not None and not standing.can_decide:
+        raise CannotDecideError(
+            f"{me} cannot decide about {gate.step}: {standing.why}.",
+            f"`signoff explain {run.id}` tells who can.",
+        )
+    for part in signing(run, gate, me, verdict):
+        screen.show(part)
 
 
 def _tell(screen: Screen, client: Client, run: RunBody, gate: GateBody, verdict: str) -> None:
@@ -218,11 +230,13 @@ def _reasons(given: Sequence[str]) -> list[ReasonRequest]:
     return typed
 
 
-def _ask_ticks(gate: GateBody, ticked: list[str]) -> list[str]:
-    """Every line of the checklist that the person says is so."""
+def _ask_ticks(gate: GateBody, ticked: Sequence[str]) -> list[str] | None:
+    """The checklist's lines, each given with --tick or confirmed now; None as soon as one is not."""
     found = list(ticked)
     for line in gate.checklist:
-        if line not in found and _ask(f"  {line}? [y/N] ", "n").lower() in {"y", "yes"}:
+        if line not in found:
+            if _ask(f"  {line}? [y/N] ", "n").lower() not in _YES:
+                return None
             found.append(line)
     return found
 

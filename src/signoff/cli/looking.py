@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -17,10 +17,23 @@ if TYPE_CHECKING:
 
 LISTED = 30
 
+State = Literal[
+    "running",
+    "waiting",
+    "changes_requested",
+    "succeeded",
+    "failed",
+    "rejected",
+    "errored",
+    "expired",
+    "cancelled",
+    "superseded",
+]
+
 
 def inbox(*, common: Common = NOTHING) -> int:
     """What waits for you, and which of your own runs wait for others."""
-    from signoff.cli.words import ago, version_of
+    from signoff.cli.words import since, version_of
 
     screen = Screen(common)
     with connect(common) as client:
@@ -39,7 +52,7 @@ def inbox(*, common: Common = NOTHING) -> int:
             screen.say(f"[bold]{heading}[/]")
         for item in items:
             what = f"{version_of(item.run)} · {safe(item.step)}"
-            screen.say(f"  [yellow]◆[/] [bold]{safe(item.run.id)}[/]  {what}  [dim]since {ago(item.waits_since)}[/]")
+            screen.say(f"  [yellow]◆[/] [bold]{safe(item.run.id)}[/]  {what}  [dim]for {since(item.waits_since)}[/]")
             screen.say(f"    {safe(item.sentence)}" + ("" if item.can_decide else f" You: {safe(item.why)}."))
     return Exit.DONE
 
@@ -47,7 +60,7 @@ def inbox(*, common: Common = NOTHING) -> int:
 def list_runs(
     *,
     waiting_on: Annotated[str | None, Parameter(metavar="PERSON", help="Runs that this person can move; `me`.")] = None,
-    state: Annotated[str | None, Parameter(help="running, waiting, changes_requested, succeeded, failed, ...")] = None,
+    state: Annotated[State | None, Parameter(help="How it stands.")] = None,
     model: Annotated[str | None, Parameter(help="Runs about this model.")] = None,
     submitter: Annotated[str | None, Parameter(metavar="PERSON", help="Runs that this person began; `me`.")] = None,
     limit: Annotated[int, Parameter(help=f"At most so many. Default: {LISTED}.")] = LISTED,
@@ -55,12 +68,14 @@ def list_runs(
 ) -> int:
     """Runs, newest first."""
     from signoff.cli.words import ago, joined, sign, status, version_of
+    from signoff.sdk.paging import gather
 
     if limit < 1:
         raise InvalidError(f"--limit {limit} lists nothing.", "Give a number from 1.")
     screen = Screen(common)
     with connect(common) as client:
-        found = client.list_runs(state=state, model=model, waiting_on=waiting_on, submitter=submitter, limit=limit)
+        wanted = {"state": state, "model": model, "waiting_on": waiting_on, "submitter": submitter}
+        found = gather(lambda cursor, count: client.list_runs(**wanted, cursor=cursor, limit=count), limit)
     if screen.is_json:
         screen.document(found)
         return Exit.DONE
@@ -115,16 +130,17 @@ def explain(
     common: Common = NOTHING,
 ) -> int:
     """Tell what a run waits for, who can give it, and why others cannot."""
-    from signoff.cli.deciding import choose_gate
+    from signoff.cli.run_page import open_gate
 
     screen = Screen(common)
     with connect(common) as client:
         body = client.get_run(run)
-        gate = choose_gate(body, step, must_be_open=False)
-        if gate is None:
+        gate = open_gate(body)
+        chosen = step or (gate.step if gate is not None else None)
+        if chosen is None:
             _explain_without_gate(screen, body)
             return Exit.DONE
-        found = client.explain(body.id, gate)
+        found = client.explain(body.id, chosen)
     if screen.is_json:
         screen.document(found)
         return Exit.DONE
@@ -166,21 +182,24 @@ def logs(
             screen.document({"run": body.id, "step": chosen, "attempt": number, "log": text})
             return Exit.DONE
         decoder = getincrementaldecoder("utf-8")(errors="replace")
-        is_watched = is_terminal(sys.stdout)
+        is_watched, is_empty = is_terminal(sys.stdout), True
         for part in parts:
+            is_empty = False
             text = decoder.decode(part)
             sys.stdout.write(clean_log(text) if is_watched else text)
             sys.stdout.flush()
+    if is_empty:
+        screen.note(f"{chosen} has printed nothing in attempt {number}.")
     return Exit.DONE
 
 
 def _explain_without_gate(screen: Screen, run: RunBody) -> None:
-    """What there is to say about a run that never reached a gate in its present attempt."""
-    from signoff.cli.words import plain
+    """What there is to say about a run of which no gate waits."""
+    from signoff.cli.words import outlook, plain
     from signoff.wire.gates import ExplanationBody
 
     words = [f"Run {run.id} is {plain(run.status)}."]
-    words += [f"It waits for {run.waits_for}."] if run.waits_for else []
+    words += [outlook(run.waits_for)] if run.waits_for else []
     words += [run.error] if run.error else []
     if screen.is_json:
         screen.document(ExplanationBody(step=run.step or "", status=run.status, sentence=" ".join(words)))

@@ -6,13 +6,16 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from signoff.cli.screen import safe, table
-from signoff.cli.words import ago, deployed, interval, joined, number, plain, sign, span, status, version_of
+from signoff.cli.words import ago, deployed, interval, number, outlook, sign, span, status, version_of
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from signoff.wire.gates import DecisionBody, GateBody
     from signoff.wire.runs import AttemptBody, EvidenceBody, RunBody, StepBody
+
+_WORTH_SAYING = 0.1
+_SAID = {"approve": "approved", "request_changes": "requested changes", "reject": "rejected"}
 
 
 def page(run: RunBody) -> Iterator[RenderableType]:
@@ -62,22 +65,9 @@ def findings(attempt: AttemptBody) -> Iterator[RenderableType]:
 
 def evidence(name: str, found: EvidenceBody) -> Iterator[RenderableType]:
     """What one step found out."""
-    champion = {metric.name: number(metric.value) for metric in found.champion_metrics}
     if found.metrics:
-        beside = f"champion v{safe(found.champion_version)}" if found.champion_version else ""
-        rows = [
-            [
-                safe(metric.name),
-                f"[bold]{safe(number(metric.value))}[/]",
-                interval(metric),
-                f"{metric.n:,}" if metric.n is not None else "",
-                safe(metric.provenance) if metric.provenance == "measured" else f"[yellow]{safe(metric.provenance)}[/]",
-                *([champion.get(metric.name, "")] if beside else []),
-            ]
-            for metric in found.metrics
-        ]
         yield f"\n[bold]Metrics[/] [dim]of {safe(name)}[/]"
-        yield table(["", "value", "interval", "n", "provenance", *([beside] if beside else [])], rows)
+        yield _metrics(found)
     if found.checks:
         yield f"\n[bold]Checks[/] [dim]of {safe(name)}[/]"
         for check in found.checks:
@@ -91,13 +81,33 @@ def evidence(name: str, found: EvidenceBody) -> Iterator[RenderableType]:
         yield f"  [dim]files: {', '.join(safe(file.path) for file in found.files)}[/]"
 
 
+def _metrics(found: EvidenceBody) -> RenderableType:
+    """Metrics in a table: only the columns that somebody filled in."""
+    champion = {metric.name: number(metric.value) for metric in found.champion_metrics}
+    columns: dict[str, list[str]] = {
+        "": [safe(metric.name) for metric in found.metrics],
+        "value": [f"[bold]{safe(number(metric.value))}[/]" for metric in found.metrics],
+        "interval": [interval(metric) for metric in found.metrics],
+        "n": ["" if metric.n is None else f"{metric.n:,}" for metric in found.metrics],
+        "provenance": [
+            "measured" if metric.provenance == "measured" else f"[yellow]{safe(metric.provenance)}[/]"
+            for metric in found.metrics
+        ],
+        f"champion v{safe(found.champion_version)}": [champion.get(metric.name, "") for metric in found.metrics],
+    }
+    filled = {heading: cells for heading, cells in columns.items() if any(cells)}
+    return table(list(filled), list(zip(*filled.values(), strict=True)))
+
+
 def decision(said: DecisionBody) -> str:
     """One person's verdict, in a line."""
+    who = "the pipeline's own rule" if said.is_policy else said.by
     about = ", ".join(f"{r.kind}: {r.subject}" if r.subject else r.kind for r in said.reasons)
     comment = f": {said.comment}" if said.comment else ""
-    gone = " [dim](withdrawn)[/]" if said.is_withdrawn else ""
     tail = f" [dim]({safe(about)})[/]" if about else ""
-    return f"{sign(said.verdict)} {safe(said.by)}, {ago(said.at)}, {plain(said.verdict)}{safe(comment)}{tail}{gone}"
+    if said.is_withdrawn:
+        return f"[dim]- {safe(who)} {_SAID[said.verdict]} and withdrew it{safe(comment)}[/]"
+    return f"{sign(said.verdict)} {safe(who)} {_SAID[said.verdict]} {ago(said.at)}{safe(comment)}{tail}"
 
 
 def open_gate(run: RunBody) -> GateBody | None:
@@ -109,14 +119,13 @@ def open_gate(run: RunBody) -> GateBody | None:
 def _outlook(run: RunBody) -> Iterator[RenderableType]:
     """What it waits for and whom, or why it ended."""
     gate = open_gate(run)
-    if run.status == "waiting" and run.waits_for:
-        yield f"\n[yellow]Waits for {safe(joined(run.can_unblock))}.[/] {safe(run.waits_for)}"
+    if run.waits_for:
+        yield f"\n[yellow]{safe(outlook(run.waits_for))}[/]"
+    if gate is not None:
+        if gate.note:
+            yield f"  [dim]{safe(gate.note)}[/]"
         yield f"  signoff approve {safe(run.id)}   [dim]shows what is signed, then asks[/]"
         yield f"  signoff explain {safe(run.id)}   [dim]tells who can decide, and why others cannot[/]"
-        if gate is not None and gate.note:
-            yield f"  [dim]{safe(gate.note)}[/]"
-    elif run.waits_for:
-        yield f"\n[yellow]Waits for[/] {safe(run.waits_for)}"
     if run.error:
         yield f"\n[red]{safe(run.error)}[/]"
     for deployment in run.deployments:
@@ -149,7 +158,8 @@ def _about(step: StepBody, attempt: AttemptBody) -> str:
 def _took(step: StepBody) -> str:
     if step.started_at is None or step.ended_at is None:
         return ""
-    return span((step.ended_at - step.started_at).total_seconds())
+    seconds = (step.ended_at - step.started_at).total_seconds()
+    return span(seconds) if seconds >= _WORTH_SAYING else ""
 
 
 def _former(attempt: AttemptBody) -> Iterator[RenderableType]:

@@ -58,7 +58,11 @@ class Screen:
     def say(self, *what: RenderableType) -> None:
         """Print for people: not with --json, not with -q. Strings are rich markup."""
         if not self.is_json and not self.is_quiet:
-            console().print(*what, soft_wrap=not is_terminal(sys.stdout))
+            self.show(*what)
+
+    def show(self, *what: RenderableType) -> None:
+        """Print what a person is about to be asked about."""
+        console().print(*what, soft_wrap=not is_terminal(sys.stdout))
 
     def note(self, text: str) -> None:
         """A remark on stderr that is not an error; not with -q."""

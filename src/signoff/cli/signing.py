@@ -15,13 +15,15 @@ if TYPE_CHECKING:
     from signoff.wire.gates import GateBody
     from signoff.wire.runs import RunBody
 
+_ABOUT_TO = {"approve": "approve", "request_changes": "request changes to", "reject": "reject"}
+
 
 def signing(run: RunBody, gate: GateBody, person: str, verdict: str) -> Iterator[RenderableType]:
     """The version, what is known about it, the rules, the checklist and the digest."""
     subject = gate.subject
     goal = f" for [bold]{safe(subject.environment)}[/]" if subject.environment else ""
     what = f"[bold]{safe(subject.model)} v{safe(subject.version)}[/]{goal}"
-    yield f"{safe(person)} is about to {verdict.replace('_', ' ')} {what}"
+    yield f"{safe(person)} is about to {_ABOUT_TO[verdict]} {what}"
     yield f"[dim]{safe(gate.step)} of run {safe(run.id)}, attempt {subject.attempt}, begun by {safe(run.submitter)}[/]"
     attempt = next((found for found in run.attempts if found.number == gate.attempt), None)
     note = (attempt.note if attempt is not None else "") or run.note

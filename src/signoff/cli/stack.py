@@ -104,6 +104,10 @@ def _say_up(screen: Screen) -> None:
         screen.document({"url": home.url, "person": home.person, "people": home.people, "home": str(home.path)})
     if screen.is_quiet and home.url:
         screen.essential(home.url)
-    screen.say(f"signoff is up at [bold]{safe(home.url or '?')}[/]; you are {safe(home.person or 'nobody')}.")
+    screen.say(f"signoff is up at [bold]{safe(home.url or '?')}[/].")
+    if home.person in home.people:
+        screen.say(f"  you are {safe(home.person)}" + (", or with --as NAME somebody else" if home.people[1:] else ""))
+    else:
+        screen.say(f"  say who you are with --as NAME: {safe(', '.join(home.people) or 'nobody is in people.yaml')}")
     screen.say(f"  its log is {safe(str(home.path / 'up.log'))}")
     screen.say("  signoff init DIR  writes a pipeline to begin with;  signoff down  stops it")

@@ -47,7 +47,7 @@ def rollback(
     model: str,
     /,
     *,
-    message: Annotated[MessageOption, Parameter(help="Why; it is kept.")],
+    message: Annotated[MessageOption, Parameter(help="Why; it is kept.")] = "",
     to: Annotated[str | None, Parameter(metavar="VERSION", help="Default: the version that was live before.")] = None,
     common: Common = NOTHING,
 ) -> int:

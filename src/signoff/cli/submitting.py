@@ -118,14 +118,15 @@ def _follow(client: Client, body: RunBody, *, wait: bool, seconds: float | None,
     if screen.is_quiet:
         screen.essential(body.id)
     about = f"{body.model} v{body.version}" if body.version else body.model
-    screen.say(f"Run [bold]{safe(body.id)}[/] of {safe(body.pipeline)} has begun, about {safe(about)}.")
+    goes = "has begun" if body.attempt == 1 else f"goes on with attempt {body.attempt} of {body.max_attempts}"
+    screen.say(f"Run [bold]{safe(body.id)}[/] of {safe(body.pipeline)} {goes}, about {safe(about)}.")
     if wait:
         from signoff.cli.waiting import wait_for
 
         return wait_for(client, body, screen, seconds)
     if screen.is_json:
         screen.document(body)
-    screen.say(f"  signoff show {body.id}  shows how it stands", *([] if not body.url else [f"\n  {safe(body.url)}"]))
+    screen.say(f"  signoff show {body.id}  shows how it stands")
     return Exit.DONE
 
 

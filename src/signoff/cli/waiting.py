@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from signoff.cli.exits import Exit, exit_of_run
 from signoff.cli.run_page import page, steps
 from signoff.cli.screen import Screen, console, safe
-from signoff.cli.words import joined, plain, sign, status, version_of
+from signoff.cli.words import outlook, plain, sign, status, version_of
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -58,7 +58,7 @@ def _progress(body: RunBody) -> RenderableType:
     if body.attempts:
         parts.append(steps(body.attempts[-1]))
     if body.waits_for:
-        parts.append(Spinner("dots", f"[yellow]Waits for {safe(joined(body.can_unblock))}.[/] {safe(body.waits_for)}"))
+        parts.append(Spinner("dots", f"[yellow]{safe(outlook(body.waits_for))}[/]"))
     else:
         parts.append(Spinner("dots", f"attempt {body.attempt} of {body.max_attempts}"))
     return Group(*parts)
@@ -66,17 +66,21 @@ def _progress(body: RunBody) -> RenderableType:
 
 def _tell(changes: Iterator[RunBody], screen: Screen) -> None:
     """A line for each thing that changes."""
-    before: set[str] = set()
+    said: set[str] = set()
+    first = None
     for body in changes:
-        for line in _lines(body):
-            if line not in before:
-                before.add(line)
+        first = first or body.attempt
+        for line in _lines(body, first):
+            if line not in said:
+                said.add(line)
                 screen.say(line)
 
 
-def _lines(body: RunBody) -> Iterator[str]:
-    """What is worth a line, in the order in which it happens; each line is said once."""
+def _lines(body: RunBody, first: int) -> Iterator[str]:
+    """What is worth a line, in the order in which it happens, of attempt `first` and those that follow."""
     for attempt in body.attempts:
+        if attempt.number < first:
+            continue
         many = f"attempt {attempt.number}: " if body.max_attempts > 1 else ""
         for step in attempt.steps:
             if step.status == "pending":
@@ -84,6 +88,6 @@ def _lines(body: RunBody) -> Iterator[str]:
             why = step.error or step.note
             yield f"{many}{safe(step.name)}: {plain(step.status)}{f' ({safe(why)})' if why else ''}"
     if body.waits_for:
-        yield f"waits for {safe(joined(body.can_unblock))}: {safe(body.waits_for)}"
+        yield safe(outlook(body.waits_for))
     elif body.status != "running":
         yield f"run {safe(body.id)}: {plain(body.status)}{f' ({safe(body.error)})' if body.error else ''}"

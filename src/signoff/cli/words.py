@@ -64,12 +64,12 @@ def plain(status: str) -> str:
 def ago(moment: datetime, now: datetime | None = None) -> str:
     """How long ago `moment` was."""
     seconds = ((now or datetime.now(UTC)) - moment).total_seconds()
-    return "just now" if seconds < 5 else f"{span(seconds)} ago"  # noqa: PLR2004
+    return "just now" if seconds < 5 else f"{span(round(seconds))} ago"  # noqa: PLR2004
 
 
 def span(seconds: float) -> str:
     """A length of time in its largest fitting unit."""
-    if seconds < 10:  # noqa: PLR2004
+    if seconds < 10 and seconds != int(seconds):  # noqa: PLR2004
         return f"{max(seconds, 0):.1f} s"
     if seconds < 2 * _MINUTE:
         return f"{seconds:.0f} s"
@@ -78,6 +78,11 @@ def span(seconds: float) -> str:
             count = int(seconds // unit)
             return f"{count} {name}{'' if count == 1 else 's'}"
     raise AssertionError(seconds)
+
+
+def since(moment: datetime, now: datetime | None = None) -> str:
+    """For how long something has been so."""
+    return span(max(0, round(((now or datetime.now(UTC)) - moment).total_seconds())))
 
 
 def moment(at: datetime) -> str:
@@ -103,6 +108,11 @@ def number(value: float | str) -> str:
 def interval(metric: MetricBody) -> str:
     """The interval of a metric, or nothing."""
     return "" if metric.low is None or metric.high is None else f"{metric.low:.4g} to {metric.high:.4g}"
+
+
+def outlook(waits_for: str) -> str:
+    """What a run waits for, as a sentence: a gate's own sentence stays, the rest begins with "Waits for"."""
+    return waits_for if waits_for.endswith(".") else f"Waits for {waits_for}."
 
 
 def joined(names: list[str]) -> str:
