@@ -140,6 +140,12 @@ class UnsafeModelError(InvalidError):
     code = "unsafe_model"
 
 
+class NotServableError(InvalidError):
+    """The model's files are not in the format that the model server loads."""
+
+    code = "not_servable"
+
+
 class MetricsError(InvalidError):
     """Metrics that are not numbers."""
 

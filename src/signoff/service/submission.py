@@ -19,10 +19,11 @@ from signoff.domain.errors import (
     IdempotencyError,
     InvalidError,
     MetricsError,
+    NotServableError,
     SnapshotError,
     WrongModelError,
 )
-from signoff.domain.pipeline import Pipeline, TestStep, TrainingStep
+from signoff.domain.pipeline import DeploymentStep, Pipeline, TestStep, TrainingStep
 from signoff.domain.run import Attempt, Cause, Run, RunStatus
 from signoff.domain.version import ModelVersion, digest_json
 from signoff.engine.attempts import new_steps
@@ -80,6 +81,7 @@ def submit_run(desk: Desk, actor: Actor, submission: Submission) -> str:
     authorize(actor, Do.SUBMIT, Resource(model))
     _check_snapshot(pipeline, submission.snapshot)
     if version is not None:
+        _check_servable(pipeline, context, version)
         with_model = replace(context, model=model, metrics=frozenset(version.metrics))
         load_pipeline(submission.pipeline, folder_name=submission.folder_name, context=with_model)
     at = desk.clock()
@@ -255,6 +257,17 @@ def _check_snapshot(pipeline: Pipeline, snapshot: str | None) -> None:
             "This pipeline runs commands, but its folder was not sent.",
             "Submit with the command line or the Python client, which pack and send it.",
         )
+
+
+def _check_servable(pipeline: Pipeline, known: Known, version: ModelVersion) -> None:
+    """Said now, because the deployment at the end could only fail."""
+    for step in pipeline.steps:
+        environment = (known.environments or {}).get(step.environment) if isinstance(step, DeploymentStep) else None
+        if environment is not None and environment.deployer.type == "server" and not version.is_servable:
+            raise NotServableError(
+                f"{version.label} is not in MLflow's model format, and {environment.name} serves by the model server.",
+                "Save it with mlflow (save_model or log_model), or deploy to an environment whose deployer is alias.",
+            )
 
 
 def _about(version: ModelVersion | None, offer: Offer) -> dict[str, Any]:
