@@ -48,7 +48,7 @@ class Database:
     def __init__(self, url: str, *, pool_size: int = 10, role: str | None = None) -> None:
         self.url = url
         self.role = role
-        connect_args: dict[str, Any] = {"prepare_threshold": 2, "connect_timeout": 5}
+        connect_args: dict[str, Any] = {"prepare_threshold": 2, "connect_timeout": 5, "client_encoding": "utf8"}
         self.engine = create_engine(
             sqlalchemy_url(url),
             pool_size=pool_size,

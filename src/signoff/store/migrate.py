@@ -18,6 +18,9 @@ from sqlalchemy import Connection, create_engine, text
 from signoff.domain.errors import ConfigurationError
 from signoff.store.database import sqlalchemy_url, unavailable
 
+_OLDEST = 14
+"""The oldest major of Postgres that has what the SQL here uses."""
+
 _LOCK = 7_364_001
 """The advisory lock that makes several processes migrate one after another."""
 
@@ -29,11 +32,12 @@ def upgrade(url: str, *, service_role: str | None = None) -> None:
 
     Raises:
         UnavailableError: the database did not answer.
-        ConfigurationError: its schema is newer than this program.
+        ConfigurationError: it is too old or not UTF-8, or its schema is newer than this program.
     """
-    engine = create_engine(sqlalchemy_url(url))
+    engine = create_engine(sqlalchemy_url(url), connect_args={"client_encoding": "utf8", "connect_timeout": 5})
     try:
         with engine.begin() as connection:
+            _refuse_unfit(connection)
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
             _refuse_newer(connection)
             command.upgrade(_config(connection), "head")
@@ -63,6 +67,21 @@ def _config(connection: Connection) -> Config:
 
 def _versions(connection: Connection) -> Sequence[str]:
     return MigrationContext.configure(connection, opts={"version_table": "signoff_migrations"}).get_current_heads()
+
+
+def _refuse_unfit(connection: Connection) -> None:
+    version = connection.dialect.server_version_info or (0,)
+    if version[0] < _OLDEST:
+        raise ConfigurationError(
+            f"The database is Postgres {version[0]}, and signoff needs {_OLDEST} or newer.",
+            "Upgrade it, or use another.",
+        )
+    encoding = connection.scalar(text("SHOW server_encoding"))
+    if encoding != "UTF8":
+        raise ConfigurationError(
+            f"The database keeps text as {encoding}, which cannot hold every name.",
+            "Make one with CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0.",
+        )
 
 
 def _refuse_newer(connection: Connection) -> None:
