@@ -92,7 +92,7 @@ def build() -> App:
         help_format="plaintext",
     )
     for command in COMMANDS.values():
-        app.command(f"signoff.cli.{command.target}", name=command.name, help=command.summary)
+        app.command(f"signoff.cli.{command.target}", name=command.name)
     return app
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from signoff.cli.screen import safe, table
-from signoff.cli.words import ago, deployed, interval, number, outlook, sign, span, status, version_of
+from signoff.cli.words import ago, deployed, interval, number, outlook, sign, since, span, status, version_of
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -156,6 +156,8 @@ def _about(step: StepBody, attempt: AttemptBody) -> str:
 
 
 def _took(step: StepBody) -> str:
+    if step.started_at is not None and step.status == "running":
+        return since(step.started_at)
     if step.started_at is None or step.ended_at is None:
         return ""
     seconds = (step.ended_at - step.started_at).total_seconds()

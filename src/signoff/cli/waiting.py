@@ -25,7 +25,7 @@ def wait_for(client: Client, body: RunBody, screen: Screen, timeout: float | Non
     changes = run.changes(timeout)
     try:
         if screen.is_live:
-            _watch(changes)
+            _watch(changes, body)
         else:
             _tell(changes, screen)
     except KeyboardInterrupt:
@@ -40,28 +40,43 @@ def wait_for(client: Client, body: RunBody, screen: Screen, timeout: float | Non
     return exit_of_run(run.state)
 
 
-def _watch(changes: Iterator[RunBody]) -> None:
+class _Progress:
+    """The run as it is now; drawn anew several times a second, so that times go on between changes."""
+
+    def __init__(self, body: RunBody) -> None:
+        from rich.spinner import Spinner
+
+        self.body = body
+        self.is_waiting = True
+        self._spinner = Spinner("dots")
+
+    def __rich__(self) -> RenderableType:
+        from rich.console import Group
+
+        body = self.body
+        parts: list[RenderableType] = [
+            f"[bold]{version_of(body)}[/]  {sign(body.model_status)} {status(body.model_status)}",
+            *([steps(body.attempts[-1])] if body.attempts else []),
+        ]
+        if self.is_waiting:
+            outcome = outlook(body.waits_for) if body.waits_for else f"Attempt {body.attempt} of {body.max_attempts}."
+            self._spinner.update(text=f"[yellow]{safe(outcome)}[/]")
+            parts.append(self._spinner)
+        return Group(*parts)
+
+
+def _watch(changes: Iterator[RunBody], body: RunBody) -> None:
+    """Draw the steps until the run has ended; what was last seen stays when the waiting is given up."""
     from rich.live import Live
 
-    with Live(console=console(), refresh_per_second=8, transient=True) as live:
-        for body in changes:
-            live.update(_progress(body), refresh=True)
-
-
-def _progress(body: RunBody) -> RenderableType:
-    from rich.console import Group
-    from rich.spinner import Spinner
-
-    parts: list[RenderableType] = [
-        f"[bold]{version_of(body)}[/]  {sign(body.model_status)} {status(body.model_status)}"
-    ]
-    if body.attempts:
-        parts.append(steps(body.attempts[-1]))
-    if body.waits_for:
-        parts.append(Spinner("dots", f"[yellow]{safe(outlook(body.waits_for))}[/]"))
-    else:
-        parts.append(Spinner("dots", f"attempt {body.attempt} of {body.max_attempts}"))
-    return Group(*parts)
+    progress = _Progress(body)
+    with Live(progress, console=console(), refresh_per_second=6) as live:
+        try:
+            for progress.body in changes:
+                live.refresh()
+            live.transient = True  # the whole page follows
+        finally:
+            progress.is_waiting = False
 
 
 def _tell(changes: Iterator[RunBody], screen: Screen) -> None:

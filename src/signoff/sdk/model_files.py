@@ -69,7 +69,7 @@ def _members(model: Path) -> list[tuple[str, Path]]:
 
 
 def _below(folder: Path, prefix: str) -> Iterator[tuple[str, Path]]:
-    for entry in os.scandir(folder):
+    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):  # read to its end, so that it is closed
         name = f"{prefix}{entry.name}"
         if entry.is_symlink():
             raise UnsafeModelError(
