@@ -70,12 +70,10 @@ def _versions(connection: Connection) -> Sequence[str]:
 
 
 def _refuse_unfit(connection: Connection) -> None:
-    version = connection.dialect.server_version_info or (0,)
-    if version[0] < _OLDEST:
-        raise ConfigurationError(
-            f"The database is Postgres {version[0]}, and signoff needs {_OLDEST} or newer.",
-            "Upgrade it, or use another.",
-        )
+    major = int(connection.scalar(text("SHOW server_version_num")) or 0) // 10_000
+    if major < _OLDEST:
+        what = f"The database is Postgres {major}, and signoff needs {_OLDEST} or newer."
+        raise ConfigurationError(what, "Upgrade it, or use another.")
     encoding = connection.scalar(text("SHOW server_encoding"))
     if encoding != "UTF8":
         raise ConfigurationError(
