@@ -208,6 +208,9 @@ def _offered(desk: Desk, actor: Actor, pipeline: Pipeline, offer: Offer) -> Mode
                 "Say models:/NAME/VERSION, models:/NAME@ALIAS or runs:/RUN_ID/PATH; a local folder is sent by the "
                 "command line.",
             )
+        if reference.startswith("runs:/"):
+            # That registers a version too.
+            authorize(actor, Do.SUBMIT, Resource(name))
         version = desk.registry.resolve(reference, name)
     if pipeline.model is not None and version.model != pipeline.model:
         raise WrongModelError(
@@ -244,9 +247,13 @@ def claimed_values(metrics: Mapping[str, Any] | None) -> dict[str, float]:
     for name, given in (metrics or {}).items():
         if isinstance(given, bool) or not isinstance(given, int | float):
             raise MetricsError(f"The metric {name} is {given!r}, not a number.", 'Send {"accuracy": 0.93}.')
-        if not math.isfinite(given):
-            raise MetricsError(f"The metric {name} is {given}.", "Leave it out, or send the number it should be.")
-        values[str(name)] = float(given)
+        try:
+            value = float(given)
+        except OverflowError:  # a whole number of more than 308 digits
+            value = math.inf
+        if not math.isfinite(value):
+            raise MetricsError(f"The metric {name} is {value}.", "Leave it out, or send the number it should be.")
+        values[str(name)] = value
     return values
 
 
