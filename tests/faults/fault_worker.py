@@ -1,0 +1,156 @@
+"""A worker whose registry is a folder, for tests that kill it: everything else is what `signoff worker` wires.
+
+Run as a script with the scene's folder and the database's URL. Wherever the folder names a point under ``hold/``, the
+worker stops there until the file is gone, having said so under ``held/``: so a test kills it exactly there. Every
+effect on the outside is one line of ``effects``.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+
+from signoff.adapters.blobs.file import FileBlobs
+from signoff.adapters.deploy.alias import AliasDeployer
+from signoff.adapters.registry.copies import copy_model
+from signoff.adapters.runner.local import LocalRunner
+from signoff.bootstrap.logs import configure_logs
+from signoff.domain.errors import MachineryError, ModelNotFoundError, UnavailableError
+from signoff.domain.version import Manifest, ModelVersion
+from signoff.engine.machinery import Machinery
+from signoff.engine.worker import Worker
+from signoff.ports import TrainingRun
+from signoff.proof.manifest import manifest_of
+from signoff.store.database import Database
+
+HEARTBEAT = 0.5
+
+
+class FolderRegistry:
+    """Both ports of the registry, in files that several processes share. Down while ``registry-is-down`` exists."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def add(self, model: str, source: Path) -> ModelVersion:
+        """Keep the files of `source` as the next version."""
+        number = 1
+        while True:
+            folder = self._root / "models" / model / str(number)
+            try:
+                folder.mkdir(parents=True)
+            except FileExistsError:
+                number += 1
+                continue
+            copy_model(source, folder)
+            return self._version(model, str(number))
+
+    def resolve(self, reference: str, model: str | None, /) -> ModelVersion:  # noqa: ARG002 - the port's words
+        self._ask()
+        name, _, number = reference.removeprefix("models:/").partition("/")
+        return self._version(name, number)
+
+    def fetch(self, version: ModelVersion, target: Path, /) -> Manifest:
+        self._ask()
+        hold(self._root, f"fetch-{version.model}-{target.name}")
+        return copy_model(self._root / "models" / version.model / version.version, target)
+
+    def start_training_run(self, key: str, experiment: str, /) -> TrainingRun:  # noqa: ARG002
+        self._ask()
+        return TrainingRun(sha256(key.encode()).hexdigest()[:16])
+
+    def collect(self, training_run_id: str, output: Path, model: str, /) -> ModelVersion:
+        self._ask()
+        known = self._root / "trained" / training_run_id
+        if known.exists():
+            return self._version(model, known.read_text())
+        if not (output / "model").is_dir():
+            raise MachineryError("The training command delivered no model.", "Leave it as $SIGNOFF_OUTPUT/model.")
+        version = self.add(model, output / "model")
+        known.write_text(version.version)
+        return version
+
+    def metrics(self, training_run_id: str, /) -> Mapping[str, float]:  # noqa: ARG002
+        return {}
+
+    def alias(self, model: str, alias: str, /) -> ModelVersion | None:
+        self._ask()
+        hold(self._root, f"alias-{model}")
+        file = self._root / "aliases" / f"{model}.{alias}"
+        return self._version(model, file.read_text()) if file.exists() else None
+
+    def set_alias(self, model: str, alias: str, version: str, /) -> None:
+        self._ask()
+        hold(self._root, f"before-effect-{model}")
+        fresh = self._root / "aliases" / f"{model}.{alias}.{os.getpid()}"
+        fresh.write_text(version)
+        fresh.replace(self._root / "aliases" / f"{model}.{alias}")
+        with (self._root / "effects").open("a") as effects:
+            effects.write(f"{model} {version}\n")
+        hold(self._root, f"after-effect-{model}")
+
+    def set_tags(self, model: str, version: str, tags: Mapping[str, str], /) -> None:
+        """Tags are for people's eyes."""
+
+    def _version(self, model: str, number: str) -> ModelVersion:
+        folder = self._root / "models" / model / number
+        if not number or not folder.is_dir():
+            raise ModelNotFoundError(f"There is no {model} v{number}.", "Look at the scene.")
+        return ModelVersion(model, number, manifest_of(folder).digest, f"models:/{model}/{number}")
+
+    def _ask(self) -> None:
+        if (self._root / "registry-is-down").exists():
+            raise UnavailableError("The registry did not answer.", "It was told to be down.")
+
+
+def hold(root: Path, point: str) -> None:
+    """Stop here for as long as the test wants."""
+    wanted = root / "hold" / point
+    if not wanted.exists():
+        return
+    (root / "held" / point).write_text(str(os.getpid()))
+    while wanted.exists():
+        time.sleep(0.01)
+
+
+def clock_of(root: Path) -> datetime:
+    """Now, off by the seconds that the file ``clock`` names."""
+    file = root / "clock"
+    return datetime.now(UTC) + timedelta(seconds=float(file.read_text()) if file.exists() else 0)
+
+
+def machinery_of(root: Path, url: str) -> Machinery:
+    """What `bootstrap.wire_machinery` wires, with the folder registry."""
+    registry = FolderRegistry(root)
+    work = root / f"work-{os.getpid()}"
+    work.mkdir(exist_ok=True)
+    return Machinery(
+        database=Database(url, pool_size=12),
+        registry=registry,
+        tracking=registry,
+        runner=LocalRunner(),
+        deployers={"alias": AliasDeployer(registry)},
+        blobs=FileBlobs(root / "blobs"),
+        work=work,
+        clock=lambda: clock_of(root),
+        heartbeat=HEARTBEAT,
+        retry_pauses=(0.1, 0.2, 0.4),
+    )
+
+
+def main(root: Path, url: str) -> None:
+    """Work until SIGTERM."""
+    configure_logs("human")
+    worker = Worker(machinery_of(root, url), concurrency=8)
+    signal.signal(signal.SIGTERM, lambda *_: worker.stop())
+    worker.run()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2])
