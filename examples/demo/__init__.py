@@ -1,0 +1,1 @@
+"""What `make demo` is made of: `stack` runs signoff in a throw-away home, `story` plays, `telling` prints."""
