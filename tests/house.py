@@ -14,6 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from httpx2 import Response
 from sqlalchemy import text
@@ -55,6 +56,15 @@ steps:
 """
 
 _OWN_TABLES = text("SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' ORDER BY table_name")
+
+
+_APPS: list[FastAPI] = []
+"""The one application of this process: making it takes longer than most tests."""
+
+
+def _app(desk: Desk) -> FastAPI:
+    _APPS.append(create_app(desk))
+    return _APPS[0]
 
 
 class Clock:
@@ -154,6 +164,7 @@ class House:
         """Register a version of new bytes, which logged these metrics; its reference."""
         made = self.folder / "made" / str(len(list((self.folder / "made").iterdir())))
         made.mkdir()
+        (made / "MLmodel").write_text("flavors: {}")
         (made / "weights").write_text(content or made.name)
         found = self.registry.resolve(str(made), model)
         self.registry.log(found.lineage.training_run_id or "", metrics)
@@ -167,7 +178,9 @@ class House:
 
     @cached_property
     def client(self) -> TestClient:
-        return TestClient(create_app(self.desk))
+        app = _app(self.desk) if not _APPS else _APPS[0]
+        app.state.desk = app.state.measures._desk = self.desk
+        return TestClient(app)
 
     def as_(self, name: str, credential: Credential = Credential.SESSION) -> Caller:
         """`name`, over REST."""
