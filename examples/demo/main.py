@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import signal
 import sys
@@ -15,6 +16,7 @@ from demo.telling import StepError, Telling
 from signoff.domain.errors import SignoffError
 
 INTERRUPTED = 130
+_ANSWERED = re.compile(r"\] answered .*method=GET .*status=200")
 
 
 def main() -> int:
@@ -90,4 +92,6 @@ def _explain(stack: Stack, telling: Telling, error: Exception) -> None:
         except (SignoffError, OSError) as unreadable:
             telling.plain(f"Its log cannot be read: {unreadable}")
     if stack.log.exists():
-        telling.tail("The end of the server's log:", stack.log.read_text(errors="replace"))
+        lines = stack.log.read_text(errors="replace").splitlines()
+        # The demo's own questions would be all that is left to see.
+        telling.tail("The end of the server's log:", "\n".join(line for line in lines if not _ANSWERED.search(line)))

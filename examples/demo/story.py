@@ -20,7 +20,7 @@ MODEL = "phishing-detector"
 LABEL = "is_phishing"
 ATTEMPT_WITHIN_S = 240
 LIVE_WITHIN_S = 120
-POLL_S = 0.2
+POLL_S = 0.4
 NEXT_IDEA = (
     "params: {features: address, max_depth: 2, trees: 60, cost_of_a_miss: 1}",
     "params: {features: page, max_depth: 4, trees: 120, cost_of_a_miss: 2}",
