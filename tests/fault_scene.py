@@ -53,8 +53,8 @@ echo $$ >> $root/commands-done
 TRAIN = COMMAND + "mkdir $SIGNOFF_OUTPUT/model; echo $SIGNOFF_PARAM_NAME > $SIGNOFF_OUTPUT/model/weights\n"
 
 STEPS = {
-    "train": "{{name: train, type: training, inputs: {{run: sh train.sh, params: {{name: '{name}', root: '{root}'}}}}}}",
-    "test": "{{name: test, type: test, inputs: {{run: sh test.sh, params: {{name: '{name}', root: '{root}'}}}}}}",
+    "train": "{{name: train, type: training, inputs: {{run: sh train.sh, params: {params}}}}}",
+    "test": "{{name: test, type: test, inputs: {{run: sh test.sh, params: {params}}}}}",
     "approve": "{{name: approve, type: approval, inputs: {{approvers: [bob]}}}}",
     "policy": "{{name: approve, type: approval, inputs: {{approvers: [bob], auto_approve_if: attempt == 1}}}}",
     "deploy": "{{name: deploy, type: deployment, inputs: {{environment: local}}}}",
@@ -165,7 +165,7 @@ class Scene:
                 self.registry.add(model, folder)
             offer = Offer(reference=f"models:/{model}/1")
         text = "\n  - ".join([f"name: {model}\nmodel: {model}\nsteps:", *(STEPS[step] for step in steps)])
-        pipeline = text.format(name=model, root=self.root)
+        pipeline = text.format(params=f"{{name: {model}, root: {self.root}}}")
         return submit_run(self.desk, an_actor(ALICE), Submission(pipeline, offer, snapshot=self.snapshot))
 
     def approve(self, run_id: str) -> None:

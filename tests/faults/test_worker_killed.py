@@ -7,9 +7,9 @@ import time
 from pathlib import Path
 
 import pytest
+
 from fault_scene import ROUNDS, a_scene, kill, until
-from signoff.domain.errors import SignoffError
-from signoff.domain.run import ENDED, RunStatus, StepStatus
+from signoff.domain.run import RunStatus, StepStatus
 
 
 def test_a_worker_killed_in_every_kind_of_step_leaves_nothing_undone_or_done_twice(
@@ -84,9 +84,8 @@ def chaos(tmp_path: Path, url: str, *, kills: int, models: int, seed: int) -> No
     moments = random.Random(seed)
     with a_scene(tmp_path, url) as scene:
         worker = scene.worker()
-        ids, approved = [], set[str]()
-        for number in range(models):
-            ids.append(scene.submit(f"model-{number}"))
+        ids = [scene.submit(f"model-{number}") for number in range(models)]
+        approved = set[str]()
         for _ in range(kills):
             until_kill = time.monotonic() + moments.uniform(0.2, 1.2)
             while time.monotonic() < until_kill:
@@ -101,11 +100,7 @@ def chaos(tmp_path: Path, url: str, *, kills: int, models: int, seed: int) -> No
             if run_id not in approved:
                 scene.wait(run_id, RunStatus.WAITING)
                 scene.approve(run_id)
-            try:
-                run = scene.wait(run_id)
-            except SignoffError as error:  # pragma: no cover - says which run
-                raise AssertionError(run_id) from error
-            assert run.status in ENDED
+            scene.wait(run_id)
             assert scene.types(run_id).count("gate.decided") == 1
             assert scene.types(run_id).count("deployment.succeeded") == 1
         assert sorted(scene.lines("effects")) == sorted(f"model-{number} 1" for number in range(models))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from signoff.domain.errors import CancelledError, HandedBackError, MachineryError, UnavailableError
 from signoff.domain.evidence import CheckStatus, Metric, to_plain
@@ -19,6 +19,8 @@ from signoff.ports import Task
 from signoff.store import evidence, gates, runs
 
 _POLL_SECONDS = 1.0
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,8 @@ def run_command(
         with suppress(MachineryError, UnavailableError):
             logbook.finish()
         raise
-    log_digest = logbook.finish()
+    log_digest = patiently(machinery, logbook.finish)
+    _await_database(machinery, step)
     match outcome.reason:
         case "stopped":
             raise HandedBackError(f"The worker was told to stop while {step} ran.")
@@ -92,6 +95,38 @@ def run_command(
         case reason:
             words = " ".join(outcome.notes) or f"{step} was ended: {reason}."
             raise MachineryError(words, "`signoff logs` shows what it wrote.", is_retryable=False)
+
+
+def patiently(machinery: Machinery, ask: Callable[[], T]) -> T:
+    """What `ask` answers, asked again while the outside is away: so that a command that took hours is not repeated.
+
+    Raises:
+        MachineryError: it stayed away.
+        HandedBackError: the worker was told to stop.
+    """
+    for pause in machinery.retry_pauses:
+        try:
+            return ask()
+        except UnavailableError as error:
+            LOG.warning("the outside did not answer; asking again", error=str(error))
+            if machinery.stopping.wait(pause):
+                raise HandedBackError("The worker was told to stop while it waited.") from error
+    try:
+        return ask()
+    except UnavailableError as error:
+        raise MachineryError(error.what, error.hint) from error
+
+
+def _await_database(machinery: Machinery, step: str) -> None:
+    """A command has ended: wait until that can be written down."""
+    while True:
+        try:
+            machinery.database.ping()
+        except UnavailableError as error:
+            if machinery.stopping.wait(_POLL_SECONDS):
+                raise HandedBackError(f"The worker was told to stop when {step} had run.") from error
+        else:
+            return
 
 
 def _watch(machinery: Machinery, run: Run, logbook: Logbook) -> Callable[[], str | None]:

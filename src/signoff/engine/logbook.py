@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import IO
 
-from signoff.domain.errors import MachineryError
+from signoff.domain.errors import MachineryError, UnavailableError
 from signoff.engine.machinery import Machinery
 from signoff.store import logs
 
@@ -31,6 +31,7 @@ class Logbook:
         self._pending = bytearray()
         self._written = 0
         self._flushed_at = 0.0
+        self._is_database_away = False
         with machinery.database.begin() as tx:
             logs.remove_chunks(tx, run_id, attempt, step)
 
@@ -38,7 +39,8 @@ class Logbook:
         """Append; raises OSError when the disk is full."""
         self._file.write(data)
         self._pending += data
-        if len(self._pending) >= _CHUNK or time.monotonic() - self._flushed_at > _EVERY_SECONDS:
+        is_enough = len(self._pending) >= _CHUNK and not self._is_database_away
+        if is_enough or time.monotonic() - self._flushed_at > _EVERY_SECONDS:
             self._send()
         return len(data)
 
@@ -52,12 +54,18 @@ class Logbook:
             self._send()
 
     def _send(self) -> None:
+        """Add a chunk. With the database away it is kept for later: the command runs on, and the file has it all."""
         if not self._pending:
             return
-        data, self._pending = bytes(self._pending), bytearray()
-        with self._machinery.database.begin() as tx:
-            logs.add_chunk(tx, *self._key, self._written, data)
-        self._written += len(data)
+        try:
+            with self._machinery.database.begin() as tx:
+                logs.set_chunk(tx, *self._key, self._written, bytes(self._pending))
+        except UnavailableError:
+            self._is_database_away = True
+        else:
+            self._is_database_away = False
+            self._written += len(self._pending)
+            self._pending.clear()
         self._flushed_at = time.monotonic()
 
     def finish(self) -> str:

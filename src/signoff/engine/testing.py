@@ -21,7 +21,7 @@ from signoff.domain.pipeline import ApprovalStep, TestStep
 from signoff.domain.run import Run, StepStatus
 from signoff.domain.version import ModelVersion
 from signoff.engine.champion import find_champion
-from signoff.engine.commands import champion_context, key_of, run_command
+from signoff.engine.commands import champion_context, key_of, patiently, run_command
 from signoff.engine.events import event
 from signoff.engine.machinery import Machinery
 from signoff.engine.outputs import keep_files, read_junit, read_metrics
@@ -131,11 +131,11 @@ def _measure(
         )
     logged = {
         name: Metric(name, value, Provenance.MEASURED, step=step.name)
-        for name, value in machinery.tracking.metrics(tracking.id).items()
+        for name, value in patiently(machinery, lambda: machinery.tracking.metrics(tracking.id)).items()
     }
     # metrics.json may carry intervals, so it wins over the same name logged plainly.
     merged = {**logged, **{metric.name: metric for metric in read_metrics(ended.output, step.name)}}
-    files = keep_files(machinery.blobs, ended.output)
+    files = patiently(machinery, lambda: keep_files(machinery.blobs, ended.output))
     return tuple(merged[name] for name in sorted(merged)), junit, files, ended.log_digest, tracking.id
 
 

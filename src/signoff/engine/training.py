@@ -7,7 +7,7 @@ from signoff.domain.errors import MachineryError
 from signoff.domain.pipeline import TrainingStep
 from signoff.domain.run import PassStep, Run, StepStatus
 from signoff.engine.champion import find_champion
-from signoff.engine.commands import champion_context, key_of, run_command
+from signoff.engine.commands import champion_context, key_of, patiently, run_command
 from signoff.engine.events import event
 from signoff.engine.machinery import Machinery
 from signoff.store import runs
@@ -32,7 +32,7 @@ def train(machinery: Machinery, run: Run, step: TrainingStep) -> None:
             f"{step.name} ended with exit status {ended.exit_status}.",
             f"`signoff logs {run.id} {step.name}` shows why; `signoff retry {run.id}` tries again.",
         )
-    version = machinery.registry.collect(tracking.id, ended.output, run.model)
+    version = patiently(machinery, lambda: machinery.registry.collect(tracking.id, ended.output, run.model))
     at = machinery.clock()
     contributors = sorted({*run.attempt.contributors, run.submitter})
     with machinery.database.begin() as tx:

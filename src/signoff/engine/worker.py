@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import psycopg
 from procrastinate import App, PsycopgConnector, RetryStrategy
@@ -22,8 +23,13 @@ from signoff.engine.advance import advance
 from signoff.engine.machinery import LOG, Machinery
 from signoff.engine.rollback import roll_back
 from signoff.engine.tick import sweep, tick
+from signoff.store.queue import beat
 
 _LOOK_SECONDS = 0.5
+_MOST_THREADS = 100
+"""Per queue: as many as there are jobs, those of former lives included."""
+
+_AWAY = (ConnectorException, psycopg.Error, OSError)
 
 _RETRY = RetryStrategy(max_attempts=60, exponential_wait=2, retry_exceptions=[UnavailableError, OSError])
 
@@ -36,6 +42,7 @@ class Worker:
 
     def __init__(self, machinery: Machinery, *, concurrency: int = 4) -> None:
         self._machinery = machinery
+        self._lives: list[JobWorker] = []
         self._queues = {jobs.RUNS_QUEUE: concurrency, jobs.HOUSE_QUEUE: 1}
 
     def run(self) -> None:
@@ -59,44 +66,76 @@ class Worker:
         asyncio.run(self._keep_going(queue, concurrency))
 
     async def _keep_going(self, queue: str, concurrency: int) -> None:
-        """One worker after another on `queue`, each with fresh connections, until told to stop."""
-        executor = ThreadPoolExecutor(concurrency + 2, thread_name_prefix=f"job of {queue}")
+        """One life after another on `queue`, each with fresh connections, until told to stop."""
+        executor = ThreadPoolExecutor(_MOST_THREADS, thread_name_prefix=f"job of {queue}")
         asyncio.get_running_loop().set_default_executor(executor)
+        former: set[asyncio.Task[None]] = set()
         while not self._machinery.stopping.is_set():
             try:
-                await self._one_life(queue, concurrency)
-            except (ConnectorException, psycopg.Error, OSError) as error:
+                await self._one_life(queue, concurrency, former)
+            except _AWAY as error:
                 LOG.warning("the database is away; trying again", queue=queue, error=str(error.__cause__ or error))
                 await asyncio.sleep(_LOOK_SECONDS)
+        if former:
+            await asyncio.wait(former)
 
-    async def _one_life(self, queue: str, concurrency: int) -> None:
+    async def _one_life(self, queue: str, concurrency: int, former: set[asyncio.Task[None]]) -> None:
         """Work with one set of connections until told to stop or something of it dies."""
         conninfo = self._machinery.database.url
         connector = PsycopgConnector(conninfo=conninfo, min_size=1, max_size=4, timeout=5)
         app = App(connector=connector)
         _register(app, self._machinery, queue)
-        async with app.open_async():
-            worker = JobWorker(
-                app,
-                queues=[queue],
-                name=queue,
-                concurrency=concurrency,
-                install_signal_handlers=False,
-                delete_jobs="successful",
-                update_heartbeat_interval=self._machinery.heartbeat,
-                stalled_worker_timeout=self._machinery.stalled_after,
-            )
-            task = asyncio.create_task(worker.run())  # type: ignore[no-untyped-call]
-            has_listened = False
-            while not task.done() and not self._machinery.stopping.is_set():
-                await asyncio.sleep(_LOOK_SECONDS)
-                is_listening = any(t.get_name() == "listener" and not t.done() for t in asyncio.all_tasks())
-                if has_listened and not is_listening:
-                    LOG.warning("the worker went deaf; starting it again", queue=queue)
-                    break
-                has_listened = has_listened or is_listening
-            worker.stop()  # type: ignore[no-untyped-call]
+        await app.open_async()
+        await asyncio.to_thread(self._beat)
+        worker = JobWorker(
+            app,
+            queues=[queue],
+            name=queue,
+            concurrency=concurrency,
+            install_signal_handlers=False,
+            delete_jobs="successful",
+            update_heartbeat_interval=self._machinery.heartbeat,
+            stalled_worker_timeout=self._machinery.stalled_after,
+        )
+        task = asyncio.create_task(worker.run())  # type: ignore[no-untyped-call]
+        self._lives.append(worker)
+        has_listened = False
+        while not task.done() and not self._machinery.stopping.is_set():
+            await asyncio.sleep(_LOOK_SECONDS)
+            is_listening = any(t.get_name() == "listener" and not t.done() for t in asyncio.all_tasks())
+            if has_listened and not is_listening:
+                LOG.warning("the worker went deaf; starting it again", queue=queue)
+                break
+            has_listened = has_listened or is_listening
+        worker.stop()  # type: ignore[no-untyped-call]
+        ending = asyncio.create_task(self._see_out(app, worker, task, queue))
+        former.add(ending)
+        ending.add_done_callback(former.discard)
+
+    async def _see_out(self, app: App, worker: JobWorker, task: asyncio.Task[None], queue: str) -> None:
+        """Wait for what a former life still does, and give signs of life for it; the next life does not wait.
+
+        Else one long training would keep the worker deaf after a restart of Postgres, or be taken for dead.
+        """
+        try:
+            while not task.done():
+                await asyncio.wait({task}, timeout=min(self._machinery.heartbeat, _LOOK_SECONDS))
+                await asyncio.to_thread(self._beat)
             await task
+        except _AWAY as error:
+            LOG.warning("the database went away", queue=queue, error=str(error.__cause__ or error))
+        except Exception:  # noqa: BLE001 - the next life goes on whatever ended this one
+            LOG.exception("a bug in signoff, or a surprise from a library", queue=queue)
+        finally:
+            self._lives.remove(worker)
+            with suppress(*_AWAY):
+                await app.close_async()
+
+    def _beat(self) -> None:
+        """A sign of life for every life there is: one that comes back must not take the others for dead."""
+        ids = [worker.worker_id for worker in list(self._lives) if worker.worker_id is not None]
+        with suppress(UnavailableError), self._machinery.database.begin() as tx:
+            beat(tx, ids)
 
 
 def _register(app: App, machinery: Machinery, queue: str) -> None:

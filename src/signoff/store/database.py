@@ -6,6 +6,7 @@ written in it name the request.
 
 from __future__ import annotations
 
+import select
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -40,6 +41,15 @@ def unavailable(error: BaseException) -> UnavailableError | None:
         f"The database did not answer: {reason[0] if reason else type(error).__name__}.",
         "Try again in a moment; an administrator sees more with `signoff worker` and /readyz.",
     )
+
+
+def _is_stale(raw: Any) -> bool:
+    """Whether an idle connection is no good any more: an idle server has nothing to say but goodbye."""
+    if raw.closed or raw.broken:
+        return True
+    heard = select.poll()
+    heard.register(raw.pgconn.socket, select.POLLIN)
+    return bool(heard.poll(0))
 
 
 class Database:
@@ -83,7 +93,7 @@ class Database:
         connection = self.engine.connect()
         try:
             raw = connection.connection.driver_connection
-            if raw is not None and (raw.closed or raw.broken):
+            if raw is not None and _is_stale(raw):
                 connection.invalidate()
             yield connection
         finally:

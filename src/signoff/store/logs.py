@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import delete, func, select
+from sqlalchemy.dialects.postgresql import insert as upsert
 
 from signoff.store.database import Transaction
 from signoff.store.tables import log_chunks
 
 
-def add_chunk(tx: Transaction, run_id: str, attempt: int, step: str, start: int, data: bytes) -> None:
-    """Append `data`, which begins at byte `start` of the step's log."""
-    tx.execute(insert(log_chunks).values(run_id=run_id, attempt=attempt, step=step, start=start, data=data))
+def set_chunk(tx: Transaction, run_id: str, attempt: int, step: str, start: int, data: bytes) -> None:
+    """Keep `data`, which begins at byte `start` of the step's log; what was kept from there on before is replaced."""
+    row = {"run_id": run_id, "attempt": attempt, "step": step, "start": start, "data": data}
+    key = [log_chunks.c[name] for name in ("run_id", "attempt", "step", "start")]
+    tx.execute(upsert(log_chunks).values(row).on_conflict_do_update(index_elements=key, set_={"data": data}))
 
 
 def read_chunks(tx: Transaction, run_id: str, attempt: int, step: str, *, offset: int, limit: int) -> bytes:

@@ -1,7 +1,7 @@
 """What the job queue's own tables tell: how long it is, who still works, whose wake-up is lost, what is old.
 
-The library that `engine` drives writes these tables; they are only read here, and old jobs forgotten. Used by
-`engine`.
+The library that `engine` drives writes these tables; here they are read, old jobs forgotten, and signs of life given.
+Used by `engine`.
 """
 
 from __future__ import annotations
@@ -57,4 +57,11 @@ def forget_jobs(tx: Transaction, *, before: datetime) -> None:
             "AND id IN (SELECT job_id FROM procrastinate_events GROUP BY job_id HAVING max(at) < :before)"
         ),
         {"before": before},
+    )
+
+
+def beat(tx: Transaction, worker_ids: Sequence[int]) -> None:
+    """A sign of life for each of these workers."""
+    tx.execute(
+        text("UPDATE procrastinate_workers SET last_heartbeat = now() WHERE id = ANY(:ids)"), {"ids": list(worker_ids)}
     )
