@@ -34,6 +34,4 @@ def load_model(name: str, *, environment: str, client: Client | None = None) -> 
 
     settings = read_settings(os.environ)
     source = f"models:/{live[0].model}/{live[0].version}"
-    # Without a registry of its own MLflow would not fall back on the tracking server, but on a file where one stands.
-    registry = settings.registry_uri or settings.mlflow_uri
-    return load_verified(source, live[0].digest, tracking_uri=settings.mlflow_uri, registry_uri=registry)
+    return load_verified(source, live[0].digest, tracking_uri=settings.mlflow_uri, registry_uri=settings.registry_uri)

@@ -6,6 +6,7 @@ nothing can be swapped between the proof and the loading.
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 import weakref
@@ -17,6 +18,9 @@ from signoff.proof.manifest import verify
 
 if TYPE_CHECKING:
     from mlflow.pyfunc import PyFuncModel
+
+_VERSION = re.compile(r"models:/(?P<name>[^/@]+)/(?P<version>[0-9]+)")
+_LOGGED_MODEL = re.compile(r"models:/(?P<id>m-[^/@]+)")
 
 
 def load_verified(
@@ -58,8 +62,9 @@ def _fetch(source: str | Path, target: Path, tracking_uri: str | None, registry_
     from mlflow.exceptions import MlflowException
 
     try:
+        location = _settled(str(source), tracking_uri, registry_uri)
         found = mlflow.artifacts.download_artifacts(
-            artifact_uri=str(source), dst_path=str(target), tracking_uri=tracking_uri, registry_uri=registry_uri
+            artifact_uri=location, dst_path=str(target), tracking_uri=tracking_uri, registry_uri=registry_uri
         )
     except MlflowException as error:
         if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "NOT_FOUND"}:
@@ -70,3 +75,20 @@ def _fetch(source: str | Path, target: Path, tracking_uri: str | None, registry_
     except OSError as error:
         raise UnavailableError(f"{source} could not be downloaded: {error}.", "Try again later.") from error
     return Path(found)
+
+
+def _settled(source: str, tracking_uri: str | None, registry_uri: str | None) -> str:
+    """Where the files of ``models:/name/version`` lie; any other `source` as it is.
+
+    MLflow itself would ask the process's own tracking server, whatever it is told, and where none is set make a
+    database in the working folder.
+    """
+    found = _VERSION.fullmatch(source)
+    if found is None:
+        return source
+    from mlflow import MlflowClient
+
+    client = MlflowClient(tracking_uri, registry_uri or tracking_uri)
+    location = str(client.get_model_version_download_uri(found["name"], found["version"]))
+    logged = _LOGGED_MODEL.fullmatch(location)
+    return str(client.get_logged_model(logged["id"]).artifact_location) if logged else location
