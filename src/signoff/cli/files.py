@@ -78,7 +78,7 @@ def validate(
             found, shown = _ask_server(common, file, text)
         problems += found
         if not screen.is_json:
-            _tell(screen, file, reading, shown)
+            _tell(screen, file, reading, shown, is_good=not any(problem["severity"] == "error" for problem in found))
     is_valid = not any(problem["severity"] == "error" for problem in problems)
     if screen.is_json:
         screen.document({"is_valid": is_valid, "problems": problems})
@@ -105,11 +105,11 @@ def read_file(file: Path) -> tuple[str, Reading]:
     return content.decode("utf-8", errors="replace"), reading
 
 
-def _tell(screen: Screen, file: Path, reading: Reading, shown: str) -> None:
+def _tell(screen: Screen, file: Path, reading: Reading, shown: str, *, is_good: bool) -> None:
     """The problems, or that there are none, and what would happen."""
     if shown:
         print(shown)
-    if reading.pipeline is not None and not screen.is_quiet and "error" not in {p.severity for p in reading.problems}:
+    if is_good and reading.pipeline is not None and not screen.is_quiet:
         steps = " -> ".join(step.name for step in reading.pipeline.steps)
         print(f"{file}: {'good, with warnings' if shown else 'good'}: {steps}")
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
 from signoff.cli.exits import Exit
 from signoff.cli.options import NOTHING, Common, RunArgument, connect
-from signoff.cli.screen import Screen, clean_log, is_terminal, safe, table
+from signoff.cli.screen import Screen, safe, table, write_log
 from signoff.domain.errors import InvalidError, NotFoundError
 
 if TYPE_CHECKING:
@@ -182,12 +181,10 @@ def logs(
             screen.document({"run": body.id, "step": chosen, "attempt": number, "log": text})
             return Exit.DONE
         decoder = getincrementaldecoder("utf-8")(errors="replace")
-        is_watched, is_empty = is_terminal(sys.stdout), True
+        is_empty = True
         for part in parts:
             is_empty = False
-            text = decoder.decode(part)
-            sys.stdout.write(clean_log(text) if is_watched else text)
-            sys.stdout.flush()
+            write_log(decoder.decode(part))
     if is_empty:
         screen.note(f"{chosen} has printed nothing in attempt {number}.")
     return Exit.DONE

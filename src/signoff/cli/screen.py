@@ -92,9 +92,14 @@ def clean(text: str) -> str:
     return _OBEYED.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
-def clean_log(text: str) -> str:
-    """The same for logs, which may have colours and carriage returns."""
-    return _OBEYED_BUT_COLOURS.sub(lambda m: m[0] if m[0].startswith("\x1b[") else "\N{REPLACEMENT CHARACTER}", text)
+def write_log(text: str) -> None:
+    """Print what a command printed: as it is into a pipe, and with nothing but its colours on a terminal."""
+    if is_terminal(sys.stdout):
+        text = _OBEYED_BUT_COLOURS.sub(
+            lambda m: m[0] if m[0].startswith("\x1b[") else "\N{REPLACEMENT CHARACTER}", text
+        )
+    sys.stdout.write(text)
+    sys.stdout.flush()
 
 
 def safe(text: object) -> str:
