@@ -37,6 +37,7 @@ from signoff.domain.protection import (
     outdated_gate,
     present_subject,
     stale_gate,
+    unapproved,
 )
 from signoff.domain.run import Run, StepStatus
 
@@ -271,6 +272,35 @@ def test_a_gate_does_not_carry_another_environments_rules() -> None:
     run = a_run(pipeline, steps=dict.fromkeys(["approve", "stage"], StepStatus.SUCCEEDED), gates=(gate,))
     assert missing_rules(run, 2, Environment("production", rules=(risk,))) == (risk,)
     assert missing_rules(run, 1, Environment("staging", rules=(risk,))) == ()
+
+
+def test_approvals_suffice_when_no_rule_is_missing_and_none_is_stale_or_too_old() -> None:
+    gate = approved_gate()
+    run, given = approved_run(gate), {gate.id: [a_decision(gate)]}
+
+    def ask(environment: Environment, digest: str = VERSION.digest) -> tuple[Gate | None, str] | None:
+        return unapproved(run, 1, environment, given, a_directory(), manifest_digest=digest, now=at(60))
+
+    assert ask(Environment("production")) is None
+    missing = Environment("production", rules=(a_rule("carol", name="legal"),))
+    assert ask(missing) == (gate, "production now also demands the approval of legal")
+    changed = ask(Environment("production"), "sha256:other")
+    assert changed is not None
+    assert "bytes changed" in changed[1]
+    old = ask(Environment("production", max_age=timedelta(minutes=1)))
+    assert old is not None
+    assert "older" in old[1]
+
+
+def test_a_rule_that_no_gate_of_this_deployment_could_carry_names_no_gate_to_open() -> None:
+    # Opening the gate of staging again would ask its people for ever, and give production nothing.
+    pipeline = a_pipeline(an_approval(), a_deployment_step("stage", "staging"), a_deployment_step())
+    gate = approved_gate(environment="staging")
+    run = a_run(pipeline, steps=dict.fromkeys(["approve", "stage"], StepStatus.SUCCEEDED), gates=(gate,))
+    production = Environment("production", rules=(a_rule("carol", name="legal"),))
+    given = {gate.id: [a_decision(gate)]}
+    found = unapproved(run, 2, production, given, a_directory(), manifest_digest=VERSION.digest, now=at(2))
+    assert found == (None, "production now also demands the approval of legal")
 
 
 NEWER = a_version(2)

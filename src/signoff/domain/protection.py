@@ -128,6 +128,29 @@ def missing_rules(run: Run, position: int, environment: Environment) -> tuple[Ru
     return tuple(rule for rule in environment.rules if rule not in carried)
 
 
+def unapproved(
+    run: Run,
+    position: int,
+    environment: Environment,
+    decisions: Mapping[str, Sequence[Decision]],
+    people: Directory,
+    *,
+    manifest_digest: str,
+    now: datetime,
+) -> tuple[Gate | None, str] | None:
+    """Why the approvals do not suffice to deploy at `position` now, and the gate to open again; None when they do.
+
+    The gate is None where none guards this deployment, so that no decision could ever suffice. Asked when a
+    deployment begins and again right before it is carried out: a worker may have died in between.
+    """
+    missing = missing_rules(run, position, environment)
+    if missing:
+        names = ", ".join(rule.name for rule in missing)
+        return guarding_gate(run, position), f"{environment.name} now also demands the approval of {names}"
+    stale = stale_gate(run, position, decisions, people, manifest_digest)
+    return stale or outdated_gate(run, position, environment, now)
+
+
 def is_superseded(run: Run, live: Deployment | None) -> bool:
     """Whether a newer version was deployed since `run` opened, so that deploying it would be a step back."""
     version = run.attempt.version

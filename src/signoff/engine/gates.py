@@ -236,12 +236,14 @@ def void_gate(
             state = run.attempt.step(step.name).status
             is_stale_test = isinstance(step, TestStep) and (version is not None or (retest and index < position))
             is_stale_gate = isinstance(step, ApprovalStep) and (step.name == gate.step or version is not None)
-            if not (is_stale_test or is_stale_gate) or state in {StepStatus.PENDING, StepStatus.SKIPPED}:
+            if not (is_stale_test or is_stale_gate):
                 continue
             stale = run.gate(step.name) if isinstance(step, ApprovalStep) else None
             if stale is not None and stale.status in {GateStatus.APPROVED, GateStatus.OPEN}:
                 voided = event(Event.GATE_VOIDED, run, at, **{**_said(stale), "note": why})
                 gates.set_gate(tx, stale, status=GateStatus.VOID, at=at, audit=[voided], note=why)
+            if state in {StepStatus.PENDING, StepStatus.SKIPPED}:
+                continue  # pending with an approved gate: confirming it errored and was retried
             reset = event(Event.STEP_RESET, run, at, step=step.name, why=why)
             runs.set_step(
                 tx, run, step.name, status=StepStatus.PENDING, at=at, audit=[reset], evidence_digest=None, note=why
