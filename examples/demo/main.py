@@ -30,16 +30,19 @@ def main() -> int:
             try:
                 run = play(stack, telling)
                 is_over = True
+                telling.plain(f"\nEvery step really happened, in {telling.seconds:.0f} s.")
+                if _has_visitor():
+                    _hand_over(stack, telling, run)
             except (StepError, SignoffError, OSError, ValueError, LookupError) as error:
                 _explain(stack, telling, error)
                 return 1
-            telling.plain(f"\nEvery step really happened, in {telling.seconds:.0f} s.")
-            if _has_visitor():
-                _hand_over(stack, telling, run)
             telling.plain("Stopping, and removing the throw-away home.")
     except KeyboardInterrupt:
         telling.plain("\nStopped; the throw-away home is removed.")
         return 0 if is_over else INTERRUPTED
+    except SignoffError as error:
+        telling.failed(f"Not everything could be stopped: {error} {error.hint}")
+        return 1
     return 0
 
 

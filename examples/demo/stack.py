@@ -72,10 +72,11 @@ class Stack:
         try:
             self._stop()
             down(read_settings())
-        finally:
-            cluster = cluster_at(self.home)
-            for folder in {cluster.sockets, cluster.folder, self.home}:
+            cluster = cluster_at(self.home)  # as root the database does not live in the home
+            for folder in (cluster.sockets, cluster.folder):
                 shutil.rmtree(folder, ignore_errors=True)
+        finally:
+            shutil.rmtree(self.home, ignore_errors=True)
 
     def start(self) -> None:
         """Start it and wait until it answers."""
