@@ -6,12 +6,9 @@ Losing, repeating or delaying one can never lose or repeat an effect: the rows a
 
 from __future__ import annotations
 
-from typing import Any
-
-from procrastinate import App, SyncPsycopgConnector
-
 from signoff.store.database import Transaction
 from signoff.store.queue import QueueState, get_queue_state
+from signoff.store.wakeups import add_wakeup
 
 ADVANCE = "signoff.advance"
 ROLL_BACK = "signoff.roll_back"
@@ -23,25 +20,19 @@ RUNS_QUEUE = "runs"
 HOUSE_QUEUE = "house"
 """The tick and the rescue have a queue of their own, so that long trainings never delay them."""
 
-_app = App(connector=SyncPsycopgConnector())
-
 
 def wake_run(tx: Transaction, run_id: str) -> None:
     """Ask a worker to look at the run once `tx` commits; when it rolls back, nothing was asked.
 
     The lock makes the run's jobs run one after another.
     """
-    _defer(tx, ADVANCE, lock=f"run/{run_id}", run_id=run_id)
+    add_wakeup(tx, RUNS_QUEUE, ADVANCE, lock=f"run/{run_id}", arguments={"run_id": run_id})
 
 
 def wake_rollback(tx: Transaction, deployment_id: str, environment: str, model: str) -> None:
     """Ask a worker to carry out the rollback that `deployment_id` stands for."""
-    _defer(tx, ROLL_BACK, lock=f"deployment/{environment}/{model}", deployment_id=deployment_id)
-
-
-def _defer(tx: Transaction, task: str, *, lock: str, **arguments: Any) -> None:
-    raw = tx.connection.driver_connection
-    _app.configure_task(task, lock=lock, queue=RUNS_QUEUE, connection=raw).defer(**arguments)
+    lock = f"deployment/{environment}/{model}"
+    add_wakeup(tx, RUNS_QUEUE, ROLL_BACK, lock=lock, arguments={"deployment_id": deployment_id})
 
 
 def queue_state(tx: Transaction) -> QueueState:

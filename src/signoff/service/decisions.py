@@ -40,7 +40,7 @@ def decide_gate(desk: Desk, actor: Actor, run_id: str, step: str, said: Verdicts
     """
     at = desk.clock()
     with desk.database.begin() as tx:
-        run = runs.lock_run(tx, runs.find_run_id(tx, run_id))
+        run = runs.lock_run(tx, run_id)
         authorize(actor, Do.DECIDE, Resource(run.model))
         gate = find_gate(run, step)
         directory = people.get_directory(tx)
@@ -97,7 +97,7 @@ def withdraw_decision(desk: Desk, actor: Actor, run_id: str, step: str | None = 
     """
     at = desk.clock()
     with desk.database.begin() as tx:
-        run = runs.lock_run(tx, runs.find_run_id(tx, run_id))
+        run = runs.lock_run(tx, run_id)
         authorize(actor, Do.WITHDRAW, Resource(run.model))
         gate = find_gate(run, step)
         mine = _mine(actor, gates.list_decisions(tx, [gate.id])[gate.id])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -36,9 +37,9 @@ def _known_pipeline(digest: str) -> dict[str, Pipeline]:  # noqa: ARG001 - the d
     return {}
 
 
-def pipeline_of(digest: str, document: Any) -> Pipeline:
-    """The pipeline kept as `document`, read once per process and digest."""
+def pipeline_of(digest: str, document: Callable[[], Any]) -> Pipeline:
+    """The pipeline with this digest; `document` gets what is kept of it, once per process and digest."""
     known = _known_pipeline(digest)
     if digest not in known:
-        known[digest] = PIPELINE.validate_python(document, strict=False)
+        known[digest] = PIPELINE.validate_python(document(), strict=False)
     return known[digest]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, func, insert, select, tuple_, update
+from sqlalchemy import Row, any_, bindparam, func, insert, select, tuple_, update
 from sqlalchemy.dialects.postgresql import ARRAY, array
 from sqlalchemy.types import Text
 
@@ -17,6 +17,25 @@ from signoff.store import codec
 from signoff.store.audit import add_events
 from signoff.store.database import Transaction
 from signoff.store.tables import decisions, gates
+
+# Built once: putting a statement together costs several times what sending it does.
+_OF_RUNS = (
+    select(gates)
+    .where(gates.c.run_id == any_(bindparam("run_ids", type_=ARRAY(Text))))
+    .order_by(gates.c.opened_at, gates.c.round)
+)
+_OF_ATTEMPT = _OF_RUNS.where(gates.c.attempt == bindparam("attempt"))
+_DECISIONS = (
+    select(decisions)
+    .where(decisions.c.gate_id == any_(bindparam("gate_ids", type_=ARRAY(Text))))
+    .order_by(decisions.c.at, decisions.c.id)
+)
+_ADD_DECISION = insert(decisions)
+_CLOSE = (
+    update(gates)
+    .where(gates.c.id == bindparam("gate_id"), gates.c.status == bindparam("former"))
+    .values(status=bindparam("status"), closed_at=bindparam("closed_at"))
+)
 
 
 def add_gate(tx: Transaction, gate: Gate, *, audit: Sequence[AuditEvent]) -> None:
@@ -56,10 +75,10 @@ def get_gate(tx: Transaction, gate_id: str, *, lock: bool = False) -> Gate:
 
 def list_gates(tx: Transaction, run_ids: Sequence[str], *, attempt: int | None = None) -> list[Gate]:
     """The gates of these runs (in one attempt, when given), oldest round first."""
-    query = select(gates).where(gates.c.run_id.in_(run_ids)).order_by(gates.c.opened_at, gates.c.round)
-    if attempt is not None:
-        query = query.where(gates.c.attempt == attempt)
-    return [_gate(row) for row in tx.execute(query)]
+    ids = list(run_ids)
+    if attempt is None:
+        return [_gate(row) for row in tx.execute(_OF_RUNS, {"run_ids": ids})]
+    return [_gate(row) for row in tx.execute(_OF_ATTEMPT, {"run_ids": ids, "attempt": attempt})]
 
 
 def list_open_gates(
@@ -98,10 +117,8 @@ def set_gate(
     Raises:
         ConflictError: somebody else was first.
     """
-    values: dict[str, Any] = {"status": status.value, "closed_at": at}
-    if note is not None:
-        values["note"] = note
-    done = tx.execute(update(gates).where(gates.c.id == gate.id, gates.c.status == gate.status.value).values(**values))
+    close = _CLOSE if note is None else _CLOSE.values(note=note)
+    done = tx.execute(close, {"gate_id": gate.id, "former": gate.status.value, "status": status.value, "closed_at": at})
     if done.rowcount != 1:
         raise ConflictError(f"The gate {gate.step} was closed by somebody else meanwhile.", "Read the run again.")
     add_events(tx, audit)
@@ -110,18 +127,19 @@ def set_gate(
 def add_decision(tx: Transaction, gate: Gate, decision: Decision, *, audit: Sequence[AuditEvent]) -> None:
     """Keep one verdict."""
     tx.execute(
-        insert(decisions).values(
-            id=decision.id,
-            gate_id=gate.id,
-            by=decision.by,
-            verdict=decision.verdict.value,
-            digest=decision.digest,
-            comment=decision.comment,
-            reasons=codec.plain(codec.REASONS, decision.reasons),
-            ticked=list(decision.ticked),
-            saw=dict(decision.saw),
-            at=decision.at,
-        )
+        _ADD_DECISION,
+        {
+            "id": decision.id,
+            "gate_id": gate.id,
+            "by": decision.by,
+            "verdict": decision.verdict.value,
+            "digest": decision.digest,
+            "comment": decision.comment,
+            "reasons": codec.plain(codec.REASONS, decision.reasons),
+            "ticked": list(decision.ticked),
+            "saw": dict(decision.saw),
+            "at": decision.at,
+        },
     )
     add_events(tx, audit)
 
@@ -129,8 +147,7 @@ def add_decision(tx: Transaction, gate: Gate, decision: Decision, *, audit: Sequ
 def list_decisions(tx: Transaction, gate_ids: Sequence[str]) -> dict[str, list[Decision]]:
     """Gate id -> every decision about it, withdrawn ones included, oldest first."""
     found: dict[str, list[Decision]] = {gate_id: [] for gate_id in gate_ids}
-    query = select(decisions).where(decisions.c.gate_id.in_(gate_ids)).order_by(decisions.c.at, decisions.c.id)
-    for row in tx.execute(query):
+    for row in tx.execute(_DECISIONS, {"gate_ids": list(gate_ids)}):
         found[row.gate_id].append(_decision(row))
     return found
 

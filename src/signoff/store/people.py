@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import delete, func, select
+from sqlalchemy import bindparam, delete, func, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from signoff.domain.actor import Credential, Directory
@@ -20,6 +20,10 @@ from signoff.store.database import Transaction
 from signoff.store.tables import credentials, documents, idempotency_keys
 
 _CACHE: dict[str, tuple[str, Any]] = {}
+_DIGEST = select(documents.c.digest).where(documents.c.name == bindparam("name"))
+_CREDENTIAL = select(credentials.c.person, credentials.c.kind).where(
+    credentials.c.sha256 == bindparam("sha256"), credentials.c.revoked_at.is_(None)
+)
 
 
 def set_directory(tx: Transaction, directory: Directory, *, at: datetime, audit: Sequence[AuditEvent]) -> bool:
@@ -59,7 +63,7 @@ def _set(tx: Transaction, name: str, document: Any, *, at: datetime, audit: Sequ
 
 def _get(tx: Transaction, name: str, adapter: TypeAdapter[Any]) -> Any:
     """The document, read again only when its digest changed since this process last saw it."""
-    digest = tx.scalar(select(documents.c.digest).where(documents.c.name == name))
+    digest = tx.scalar(_DIGEST, {"name": name})
     if digest is None:
         return None
     key = f"{name}/{digest}"
@@ -78,11 +82,7 @@ def add_credential(tx: Transaction, sha256: str, person: str, kind: Credential, 
 
 def find_credential(tx: Transaction, sha256: str) -> tuple[str, Credential] | None:
     """Whom the secret with this hash stands for, and as what; None when nobody."""
-    row = tx.execute(
-        select(credentials.c.person, credentials.c.kind).where(
-            credentials.c.sha256 == sha256, credentials.c.revoked_at.is_(None)
-        )
-    ).one_or_none()
+    row = tx.execute(_CREDENTIAL, {"sha256": sha256}).one_or_none()
     return (row.person, Credential(row.kind)) if row is not None else None
 
 

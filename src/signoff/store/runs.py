@@ -14,6 +14,7 @@ from sqlalchemy import Row, and_, bindparam, func, insert, select, tuple_, updat
 
 from signoff.domain.audit import AuditEvent
 from signoff.domain.errors import AmbiguousError, FencedError, NotFoundError
+from signoff.domain.pipeline import Pipeline
 from signoff.domain.run import Attempt, Cause, Run, RunStatus, StepRun, StepStatus
 from signoff.domain.version import ModelVersion
 from signoff.store import codec
@@ -22,7 +23,18 @@ from signoff.store.database import Transaction
 from signoff.store.gates import list_gates
 from signoff.store.tables import attempts, pipelines, runs, steps
 
-_RUN_COLUMNS = (runs, pipelines.c.document)
+# Built once: putting a statement together costs several times what sending it does.
+_RUN = select(runs).where(runs.c.id == bindparam("run_id"))
+_RUN_LOCKED = _RUN.with_for_update()
+_RUN_ID = select(runs.c.id).where(runs.c.id == bindparam("run_id"))
+_EPOCH = select(runs.c.epoch).where(runs.c.id == bindparam("run_id"))
+_DOCUMENT = select(pipelines.c.document).where(pipelines.c.digest == bindparam("digest"))
+_ATTEMPT = select(attempts).where(attempts.c.run_id == bindparam("run_id"), attempts.c.number == bindparam("number"))
+_STEPS = (
+    select(steps)
+    .where(steps.c.run_id == bindparam("run_id"), steps.c.attempt == bindparam("number"))
+    .order_by(steps.c.position)
+)
 
 
 def add_run(tx: Transaction, run: Run, *, at: datetime, audit: Sequence[AuditEvent]) -> None:
@@ -101,9 +113,7 @@ def get_run(tx: Transaction, run_id: str, *, attempt: int | None = None) -> Run:
     Raises:
         NotFoundError: no such run or attempt.
     """
-    row = tx.execute(
-        select(*_RUN_COLUMNS).join(pipelines, pipelines.c.digest == runs.c.pipeline_digest).where(runs.c.id == run_id)
-    ).one_or_none()
+    row = tx.execute(_RUN, {"run_id": run_id}).one_or_none()
     if row is None:
         raise NotFoundError(f"No run is called {run_id}.", "`signoff list` shows the runs there are.")
     return _run(tx, row, attempt or row.attempt)
@@ -111,13 +121,20 @@ def get_run(tx: Transaction, run_id: str, *, attempt: int | None = None) -> Run:
 
 def find_epoch(tx: Transaction, run_id: str) -> int | None:
     """How often the run was taken over; None when there is no such run. Cheap enough to ask every second."""
-    return tx.scalar(select(runs.c.epoch).where(runs.c.id == run_id))
+    return tx.scalar(_EPOCH, {"run_id": run_id})
 
 
 def lock_run(tx: Transaction, run_id: str) -> Run:
-    """`get_run`, holding the row against everybody else until the transaction ends."""
-    tx.execute(select(runs.c.id).where(runs.c.id == run_id).with_for_update())
-    return get_run(tx, run_id)
+    """The run that `run_id` (an id, a unique prefix, or ``last``) names, held against everybody else until the end.
+
+    Raises:
+        NotFoundError, AmbiguousError: as `find_run_id`.
+    """
+    row = tx.execute(_RUN_LOCKED, {"run_id": run_id}).one_or_none()
+    if row is None:
+        row = tx.execute(_RUN_LOCKED, {"run_id": find_run_id(tx, run_id)}).one()
+    # What belongs to the run is read after its row is held: a join would show it as it was before waiting.
+    return _run(tx, row, row.attempt)
 
 
 def find_run_id(tx: Transaction, prefix: str, *, submitter: str | None = None) -> str:
@@ -134,9 +151,9 @@ def find_run_id(tx: Transaction, prefix: str, *, submitter: str | None = None) -
         if found is None:
             raise NotFoundError("There are no runs yet.", "`signoff submit MODEL` or `signoff run` starts one.")
         return str(found)
-    ids = list(tx.scalars(select(runs.c.id).where(runs.c.id.startswith(prefix, autoescape=True)).limit(4)))
-    if prefix in ids:
+    if tx.scalar(_RUN_ID, {"run_id": prefix}) is not None:
         return prefix
+    ids = list(tx.scalars(select(runs.c.id).where(runs.c.id.startswith(prefix, autoescape=True)).limit(4)))
     if not ids or not prefix:
         raise NotFoundError(f"No run is called {prefix!r}.", "`signoff list` shows the runs there are.")
     if len(ids) > 1:
@@ -158,7 +175,7 @@ def list_runs(
     limit: int = 50,
 ) -> list[Run]:
     """Runs, newest first; `before` is the (created_at, id) of the last one seen."""
-    query = select(*_RUN_COLUMNS).join(pipelines, pipelines.c.digest == runs.c.pipeline_digest)
+    query = select(runs)
     if statuses:
         query = query.where(runs.c.status.in_(statuses))
     if model is not None:
@@ -180,16 +197,15 @@ def _literal(value: Any) -> Any:
 def list_attempts(tx: Transaction, run_id: str) -> list[Attempt]:
     """Every attempt of the run, oldest first, with its steps."""
     found = tx.execute(select(attempts).where(attempts.c.run_id == run_id).order_by(attempts.c.number)).all()
-    return [_attempt(row, _steps(tx, [(run_id, row.number)]).get(run_id, ())) for row in found]
+    return [_attempt(row, _steps_of(tx, run_id, row.number)) for row in found]
 
 
 def _run(tx: Transaction, row: Row[Any], attempt: int) -> Run:
-    found = tx.execute(select(attempts).where(attempts.c.run_id == row.id, attempts.c.number == attempt)).one_or_none()
+    found = tx.execute(_ATTEMPT, {"run_id": row.id, "number": attempt}).one_or_none()
     if found is None:
         raise NotFoundError(f"Run {row.id} has no attempt {attempt}.", f"It has {row.attempt}.")
-    present = _steps(tx, [(row.id, attempt)])
     gates = list_gates(tx, [row.id], attempt=attempt)
-    return _build(row, _attempt(found, present.get(row.id, ())), gates)
+    return _build(tx, row, _attempt(found, _steps_of(tx, row.id, attempt)), gates)
 
 
 def _runs(tx: Transaction, rows: Sequence[Row[Any]]) -> list[Run]:
@@ -205,6 +221,7 @@ def _runs(tx: Transaction, rows: Sequence[Row[Any]]) -> list[Run]:
     gates = list_gates(tx, [row.id for row in rows])
     return [
         _build(
+            tx,
             row,
             _attempt(found[row.id], states.get(row.id, ())),
             [g for g in gates if g.run_id == row.id and g.attempt == row.attempt],
@@ -213,11 +230,11 @@ def _runs(tx: Transaction, rows: Sequence[Row[Any]]) -> list[Run]:
     ]
 
 
-def _build(row: Row[Any], attempt: Attempt, gates: Sequence[Any]) -> Run:
+def _build(tx: Transaction, row: Row[Any], attempt: Attempt, gates: Sequence[Any]) -> Run:
     return Run(
         id=row.id,
         model=row.model,
-        pipeline=codec.pipeline_of(row.pipeline_digest, row.document),
+        pipeline=_pipeline(tx, row.pipeline_digest),
         status=RunStatus(row.status),
         submitter=row.submitter,
         attempt=attempt,
@@ -231,6 +248,10 @@ def _build(row: Row[Any], attempt: Attempt, gates: Sequence[Any]) -> Run:
     )
 
 
+def _pipeline(tx: Transaction, digest: str) -> Pipeline:
+    return codec.pipeline_of(digest, lambda: tx.scalar(_DOCUMENT, {"digest": digest}))
+
+
 def _attempt(row: Row[Any], states: Sequence[StepRun]) -> Attempt:
     version = codec.VERSION.validate_python(row.version) if row.version is not None else None
     return Attempt(row.number, Cause(row.cause), tuple(states), version, tuple(row.contributors), row.note)
@@ -240,21 +261,27 @@ def _steps(tx: Transaction, keys: Sequence[tuple[str, int]]) -> dict[str, tuple[
     query = select(steps).where(tuple_(steps.c.run_id, steps.c.attempt).in_(keys)).order_by(steps.c.position)
     found: dict[str, list[StepRun]] = {}
     for row in tx.execute(query):
-        found.setdefault(row.run_id, []).append(
-            StepRun(
-                name=row.name,
-                status=StepStatus(row.status),
-                tries=row.tries,
-                started_at=row.started_at,
-                ended_at=row.ended_at,
-                evidence_digest=row.evidence_digest,
-                training_run_id=row.training_run_id,
-                error=row.error,
-                note=row.note,
-                has_failed_checks=row.has_failed_checks,
-            )
-        )
+        found.setdefault(row.run_id, []).append(_step(row))
     return {run_id: tuple(states) for run_id, states in found.items()}
+
+
+def _steps_of(tx: Transaction, run_id: str, attempt: int) -> tuple[StepRun, ...]:
+    return tuple(_step(row) for row in tx.execute(_STEPS, {"run_id": run_id, "number": attempt}))
+
+
+def _step(row: Row[Any]) -> StepRun:
+    return StepRun(
+        name=row.name,
+        status=StepStatus(row.status),
+        tries=row.tries,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        evidence_digest=row.evidence_digest,
+        training_run_id=row.training_run_id,
+        error=row.error,
+        note=row.note,
+        has_failed_checks=row.has_failed_checks,
+    )
 
 
 def set_run(
@@ -281,15 +308,19 @@ def set_run(
     if attempt is not None:
         values["attempt"] = attempt
         values["version"] = version.version if version else runs.c.version
-    done = tx.execute(
-        update(runs)
-        .where(runs.c.id == run.id, runs.c.status == run.status.value, runs.c.epoch == run.epoch)
-        .values(**values)
-    )
+    here = {"run_id": run.id, "former": run.status.value, "mine": run.epoch}
+    if step is None and attempt is None:
+        done = tx.execute(_SET_RUN, {**here, **values})
+    else:
+        done = tx.execute(_MY_RUN.values(**values), here)
     _expect_one(done.rowcount, run)
     add_events(tx, audit)
 
 
+_MY_RUN = update(runs).where(
+    runs.c.id == bindparam("run_id"), runs.c.status == bindparam("former"), runs.c.epoch == bindparam("mine")
+)
+_SET_RUN = _MY_RUN.values({name: bindparam(name) for name in ("status", "updated_at", "error", "ended_at")})
 _LIVE = frozenset({RunStatus.RUNNING, RunStatus.WAITING, RunStatus.CHANGES_REQUESTED})
 
 
