@@ -48,6 +48,7 @@ root=$SIGNOFF_PARAM_ROOT point=$SIGNOFF_STEP-$SIGNOFF_PARAM_NAME
 echo $$ >> $root/pids
 echo "$SIGNOFF_STEP $SIGNOFF_PARAM_NAME" >> $root/commands
 while [ -e $root/hold/$point ]; do echo on $$; echo $$ > $root/held/$point; sleep 0.05; done
+if [ $SIGNOFF_PARAM_NAME = noisy ]; then head -c 300000 /dev/zero | tr '\\0' x; fi
 echo $$ >> $root/commands-done
 """
 TRAIN = COMMAND + "mkdir $SIGNOFF_OUTPUT/model; echo $SIGNOFF_PARAM_NAME > $SIGNOFF_OUTPUT/model/weights\n"
@@ -153,17 +154,17 @@ class Scene:
 
     # What people do
 
-    def submit(self, model: str, *steps: str) -> str:
+    def submit(self, model: str, *steps: str, version: int = 1) -> str:
         """A run that trains, or starts with a version of its own when there is no training step."""
         steps = steps or ("train", "test", "approve", "deploy")
         offer = Offer()
         if "train" not in steps:
-            folder = self.root / f"offered-{model}"
+            folder = self.root / f"offered-{model}-{version}"
             if not folder.exists():
                 folder.mkdir()
-                (folder / "weights").write_text(model)
+                (folder / "weights").write_text(f"{model} {version}")
                 self.registry.add(model, folder)
-            offer = Offer(reference=f"models:/{model}/1")
+            offer = Offer(reference=f"models:/{model}/{version}")
         text = "\n  - ".join([f"name: {model}\nmodel: {model}\nsteps:", *(STEPS[step] for step in steps)])
         pipeline = text.format(params=f"{{name: {model}, root: {self.root}}}")
         return submit_run(self.desk, an_actor(ALICE), Submission(pipeline, offer, snapshot=self.snapshot))

@@ -8,6 +8,7 @@ effect on the outside is one line of ``effects``.
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import sys
 import time
@@ -147,6 +148,8 @@ def machinery_of(root: Path, url: str) -> Machinery:
 def main(root: Path, url: str) -> None:
     """Work until SIGTERM."""
     configure_logs("human")
+    if limit := os.environ.get("SIGNOFF_TEST_LARGEST_FILE"):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), int(limit)))
     worker = Worker(machinery_of(root, url), concurrency=8)
     signal.signal(signal.SIGTERM, lambda *_: worker.stop())
     worker.run()

@@ -162,6 +162,10 @@ def _guarded(machinery: Machinery, run: Run, step: Step, act: Callable[[], None]
         except SignoffError as error:
             _give_up(machinery, run, step, error)
             return
+        except OSError as error:
+            what = f"The worker's disk refused: {error.strerror or error}: {error.filename or machinery.work}."
+            _give_up(machinery, run, step, MachineryError(what, "Make room or mend its rights, then `signoff retry`."))
+            return
         except Exception as error:  # noqa: BLE001 - a bug must end as an errored, retryable run, not as a lost job
             LOG.exception("a bug in signoff, or a surprise from a library", run=run.id, step=step.name)
             words = f"{type(error).__name__}: {error}"

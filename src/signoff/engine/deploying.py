@@ -9,7 +9,7 @@ from pathlib import Path
 from signoff.domain.actor import SYSTEM
 from signoff.domain.audit import Event
 from signoff.domain.environment import Deployment, DeploymentKind, DeploymentStatus, Environment
-from signoff.domain.errors import MachineryError, SignoffError, UnhealthyError
+from signoff.domain.errors import FencedError, MachineryError, SignoffError, UnhealthyError
 from signoff.domain.gate import Gate
 from signoff.domain.pipeline import Concurrency, DeploymentStep
 from signoff.domain.protection import is_superseded, lacking, unapproved
@@ -162,6 +162,11 @@ def deploy(machinery: Machinery, run: Run, step: DeploymentStep) -> None:
         _refuse(machinery, run, step, live, why, gate=stale[0] if stale else None, found=found)
         return
     release = Release(key_of(run, step.name), environment, version, copy, _approval(run, position))
+    with machinery.database.begin() as tx:
+        if (
+            runs.find_epoch(tx, run.id) != run.epoch
+        ):  # fetching took so long that somebody else did it, and perhaps more
+            raise FencedError(f"Run {run.id} was taken over.", "")
     try:
         address = machinery.deployer_of(environment).deploy(release)
     except UnhealthyError as error:

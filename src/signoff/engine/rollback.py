@@ -6,6 +6,7 @@ from signoff.domain.actor import SYSTEM
 from signoff.domain.audit import AuditEvent, Event
 from signoff.domain.environment import Deployment, DeploymentStatus
 from signoff.domain.errors import DigestMismatchError, SignoffError, UnavailableError
+from signoff.engine.jobs import wake_rollback
 from signoff.engine.machinery import LOG, Machinery
 from signoff.engine.mirror import mirror
 from signoff.ports import Release
@@ -40,8 +41,12 @@ def roll_back(machinery: Machinery, deployment_id: str) -> None:
             address = machinery.deployer_of(environment).deploy(release)
             break
         except UnavailableError as error:
-            if pause is None or machinery.stopping.wait(pause):
+            if pause is None:
                 _fail(machinery, wanted, error)
+                return
+            if machinery.stopping.wait(pause):
+                with machinery.database.begin() as tx:  # another worker goes on with it
+                    wake_rollback(tx, wanted.id, wanted.environment, wanted.model)
                 return
         except SignoffError as error:
             _fail(machinery, wanted, error)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 
-from signoff.domain.environment import Deployment, DeploymentStatus
+from signoff.domain.environment import Deployment, DeploymentKind, DeploymentStatus
 from signoff.domain.errors import SignoffError
-from signoff.engine.jobs import RUNS_QUEUE, wake_run
+from signoff.engine.jobs import RUNS_QUEUE, wake_rollback, wake_run
 from signoff.engine.machinery import LOG, Machinery
 from signoff.ports import Release
 from signoff.store import deployments, evidence, people, queue, runs
@@ -24,15 +25,23 @@ def tick(machinery: Machinery) -> None:
 
 
 def wake_stuck(machinery: Machinery) -> int:
-    """Wake runs that should be moving, were not touched for a while, and have no job: a wake-up was lost."""
+    """Wake runs that should be moving, were not touched for a while, and have no job: a wake-up was lost.
+
+    Rollbacks, too: one that nobody carries out would keep every later deployment waiting.
+    """
+    before = machinery.clock() - STUCK_AFTER
     with machinery.database.begin() as tx:
-        stuck = runs.list_stuck_runs(tx, older_than=machinery.clock() - STUCK_AFTER)
-        locks = [f"run/{run_id}" for run_id in stuck]
-        busy = queue.list_busy_locks(tx, RUNS_QUEUE, locks)
-        lost = [run_id for run_id in stuck if f"run/{run_id}" not in busy]
-        for run_id in lost:
-            LOG.warning("a wake-up was lost; waking the run", run=run_id)
-            wake_run(tx, run_id)
+        stuck = {
+            f"run/{run_id}": partial(wake_run, tx, run_id) for run_id in runs.list_stuck_runs(tx, older_than=before)
+        }
+        for one in deployments.list_deployments(tx, statuses=[DeploymentStatus.DEPLOYING]):
+            if one.kind is DeploymentKind.ROLLBACK and one.started_at < before:
+                lock = f"deployment/{one.environment}/{one.model}"
+                stuck[lock] = partial(wake_rollback, tx, one.id, one.environment, one.model)
+        lost = stuck.keys() - queue.list_busy_locks(tx, RUNS_QUEUE, list(stuck))
+        for lock in sorted(lost):
+            LOG.warning("a wake-up was lost; waking", lock=lock)
+            stuck[lock]()
     return len(lost)
 
 
