@@ -21,6 +21,7 @@ from signoff.store import codec
 from signoff.store.audit import add_events
 from signoff.store.database import Transaction
 from signoff.store.gates import list_gates
+from signoff.store.steps import list_steps, list_steps_of
 from signoff.store.tables import attempts, pipelines, runs, steps
 
 # Built once: putting a statement together costs several times what sending it does.
@@ -30,10 +31,6 @@ _RUN_ID = select(runs.c.id).where(runs.c.id == bindparam("run_id"))
 _EPOCH = select(runs.c.epoch).where(runs.c.id == bindparam("run_id"))
 _DOCUMENT = select(pipelines.c.document).where(pipelines.c.digest == bindparam("digest"))
 _ATTEMPT = select(attempts).where(attempts.c.run_id == bindparam("run_id"), attempts.c.number == bindparam("number"))
-_STEPS = (
-    select(steps)
-    .where(steps.c.run_id == bindparam("run_id"), steps.c.attempt == bindparam("number"))
-    .order_by(steps.c.position)
 )
 
 
@@ -197,7 +194,7 @@ def _literal(value: Any) -> Any:
 def list_attempts(tx: Transaction, run_id: str) -> list[Attempt]:
     """Every attempt of the run, oldest first, with its steps."""
     found = tx.execute(select(attempts).where(attempts.c.run_id == run_id).order_by(attempts.c.number)).all()
-    return [_attempt(row, _steps_of(tx, run_id, row.number)) for row in found]
+    return [_attempt(row, list_steps_of(tx, run_id, row.number)) for row in found]
 
 
 def _run(tx: Transaction, row: Row[Any], attempt: int) -> Run:
@@ -205,7 +202,7 @@ def _run(tx: Transaction, row: Row[Any], attempt: int) -> Run:
     if found is None:
         raise NotFoundError(f"Run {row.id} has no attempt {attempt}.", f"It has {row.attempt}.")
     gates = list_gates(tx, [row.id], attempt=attempt)
-    return _build(tx, row, _attempt(found, _steps_of(tx, row.id, attempt)), gates)
+    return _build(tx, row, _attempt(found, list_steps_of(tx, row.id, attempt)), gates)
 
 
 def _runs(tx: Transaction, rows: Sequence[Row[Any]]) -> list[Run]:
@@ -217,7 +214,7 @@ def _runs(tx: Transaction, rows: Sequence[Row[Any]]) -> list[Run]:
         row.run_id: row
         for row in tx.execute(select(attempts).where(tuple_(attempts.c.run_id, attempts.c.number).in_(keys)))
     }
-    states = _steps(tx, keys)
+    states = list_steps(tx, keys)
     gates = list_gates(tx, [row.id for row in rows])
     return [
         _build(
@@ -255,33 +252,6 @@ def _pipeline(tx: Transaction, digest: str) -> Pipeline:
 def _attempt(row: Row[Any], states: Sequence[StepRun]) -> Attempt:
     version = codec.VERSION.validate_python(row.version) if row.version is not None else None
     return Attempt(row.number, Cause(row.cause), tuple(states), version, tuple(row.contributors), row.note)
-
-
-def _steps(tx: Transaction, keys: Sequence[tuple[str, int]]) -> dict[str, tuple[StepRun, ...]]:
-    query = select(steps).where(tuple_(steps.c.run_id, steps.c.attempt).in_(keys)).order_by(steps.c.position)
-    found: dict[str, list[StepRun]] = {}
-    for row in tx.execute(query):
-        found.setdefault(row.run_id, []).append(_step(row))
-    return {run_id: tuple(states) for run_id, states in found.items()}
-
-
-def _steps_of(tx: Transaction, run_id: str, attempt: int) -> tuple[StepRun, ...]:
-    return tuple(_step(row) for row in tx.execute(_STEPS, {"run_id": run_id, "number": attempt}))
-
-
-def _step(row: Row[Any]) -> StepRun:
-    return StepRun(
-        name=row.name,
-        status=StepStatus(row.status),
-        tries=row.tries,
-        started_at=row.started_at,
-        ended_at=row.ended_at,
-        evidence_digest=row.evidence_digest,
-        training_run_id=row.training_run_id,
-        error=row.error,
-        note=row.note,
-        has_failed_checks=row.has_failed_checks,
-    )
 
 
 def set_run(

@@ -1,0 +1,48 @@
+"""The steps of attempts, read in the order of their pipeline. Used by `store.runs`, which writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Row, bindparam, select, tuple_
+
+from signoff.domain.run import StepRun, StepStatus
+from signoff.store.database import Transaction
+from signoff.store.tables import steps
+
+# Built once: putting a statement together costs several times what sending it does.
+_OF_ATTEMPT = (
+    select(steps)
+    .where(steps.c.run_id == bindparam("run_id"), steps.c.attempt == bindparam("number"))
+    .order_by(steps.c.position)
+)
+
+
+def list_steps_of(tx: Transaction, run_id: str, attempt: int) -> tuple[StepRun, ...]:
+    """The steps of one attempt of one run."""
+    return tuple(_step(row) for row in tx.execute(_OF_ATTEMPT, {"run_id": run_id, "number": attempt}))
+
+
+def list_steps(tx: Transaction, attempts: Sequence[tuple[str, int]]) -> dict[str, tuple[StepRun, ...]]:
+    """Run id -> the steps of that attempt of it, for (run id, attempt) pairs."""
+    query = select(steps).where(tuple_(steps.c.run_id, steps.c.attempt).in_(attempts)).order_by(steps.c.position)
+    found: dict[str, list[StepRun]] = {}
+    for row in tx.execute(query):
+        found.setdefault(row.run_id, []).append(_step(row))
+    return {run_id: tuple(states) for run_id, states in found.items()}
+
+
+def _step(row: Row[Any]) -> StepRun:
+    return StepRun(
+        name=row.name,
+        status=StepStatus(row.status),
+        tries=row.tries,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        evidence_digest=row.evidence_digest,
+        training_run_id=row.training_run_id,
+        error=row.error,
+        note=row.note,
+        has_failed_checks=row.has_failed_checks,
+    )
