@@ -31,7 +31,6 @@ _RUN_ID = select(runs.c.id).where(runs.c.id == bindparam("run_id"))
 _EPOCH = select(runs.c.epoch).where(runs.c.id == bindparam("run_id"))
 _DOCUMENT = select(pipelines.c.document).where(pipelines.c.digest == bindparam("digest"))
 _ATTEMPT = select(attempts).where(attempts.c.run_id == bindparam("run_id"), attempts.c.number == bindparam("number"))
-)
 
 
 def add_run(tx: Transaction, run: Run, *, at: datetime, audit: Sequence[AuditEvent]) -> None:
