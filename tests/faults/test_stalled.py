@@ -89,7 +89,7 @@ def test_fifty_wake_ups_of_one_run_begin_its_command_once(tmp_path: Path, databa
             with scene.desk.database.begin() as tx:
                 return int(tx.scalar(text("SELECT count(*) FROM procrastinate_jobs WHERE queue_name = 'runs'")) or 0)
 
-        until(lambda: jobs() == 0, "every wake-up is dealt with")
+        until(lambda: jobs() == 0, "every wake-up is dealt with", patience=15)
         assert scene.lines("commands") == ["train popular"]
         assert scene.types(run_id).count("gate.opened") == 1
 

@@ -26,12 +26,25 @@ from signoff.engine.tick import sweep, tick
 from signoff.store.queue import beat
 
 _LOOK_SECONDS = 0.5
+_POLL_SECONDS = 1.0
+"""For the notification that comes while the library has just looked, which it forgets."""
 _MOST_THREADS = 100
 """Per queue: as many as there are jobs, those of former lives included."""
 
 _AWAY = (ConnectorException, psycopg.Error, OSError)
 
 _RETRY = RetryStrategy(max_attempts=60, exponential_wait=2, retry_exceptions=[UnavailableError, OSError])
+
+
+class _EagerWorker(JobWorker):
+    """Looks for the next job when one ends: it may be one of the same run, which waited for its lock.
+
+    The library looks when a job is added, which was too early for that one, and when its poll is due.
+    """
+
+    async def _process_job(self, context: JobContext) -> None:
+        await super()._process_job(context)
+        self._new_job_event.set()
 
 
 class Worker:
@@ -87,11 +100,12 @@ class Worker:
         _register(app, self._machinery, queue)
         await app.open_async()
         await asyncio.to_thread(self._beat)
-        worker = JobWorker(
+        worker = _EagerWorker(
             app,
             queues=[queue],
             name=queue,
             concurrency=concurrency,
+            fetch_job_polling_interval=_POLL_SECONDS,
             install_signal_handlers=False,
             delete_jobs="successful",
             update_heartbeat_interval=self._machinery.heartbeat,
