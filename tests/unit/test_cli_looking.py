@@ -75,10 +75,10 @@ def test_runs_are_listed(type_: Type, server: FakeServer) -> None:
     server.routes["GET", "/runs"] = page(run(), following="c")
     said = type_("list", "--waiting-on", "me", "--state", "waiting", "--model", "fraud", "--limit", "1")
     assert said.status == 0
-    row = said.out.splitlines()[2].split()
+    row = said.out.splitlines()[1].split()
     assert row[:7] == ["abc123", "fraud", "v3", "◆", "in", "review", "approve_model"]
     assert row[-1] == "bob"
-    assert said.out.splitlines()[3] == "There are more: --limit 4."
+    assert said.out.splitlines()[2] == "There are more: --limit 4."
     query = server.seen[0].url.params
     assert dict(query) == {"waiting_on": "me", "state": "waiting", "model": "fraud", "limit": "1"}
     assert type_("list", "-q", "--limit", "1").out == "abc123\n"
@@ -111,8 +111,8 @@ def test_a_gate_is_explained(type_: Type, server: FakeServer) -> None:
         "approve_model waits for 1 more approval for risk, from bob.",
         "  risk: 1 of 2 by carol; named are group:risk",
     ]
-    assert "cannot   alice   submitted or contributed to this version" in said.out
-    assert "can      bob     may decide for risk" in said.out
+    assert "cannot  alice  submitted or contributed to this version" in said.out
+    assert "can     bob    may decide for risk" in said.out
     assert type_("explain", "last", "--json").document["people"][1]["can_decide"] is True
 
 

@@ -60,9 +60,9 @@ def test_models_deployments_and_environments_are_listed(type_: Type, server: Fak
     server.routes["GET", "/deployments"] = page(deployment())
     server.routes["GET", "/environments"] = page(environment())
     server.routes["GET", "/environments/production"] = environment()
-    assert type_("models").out.splitlines()[2].split()[:5] == ["fraud", "v3", "✔", "deployed", "production"]
+    assert type_("models").out.splitlines()[1].split()[:5] == ["fraud", "v3", "✔", "deployed", "production"]
     assert type_("models", "fraud", "--json").document["name"] == "fraud"
-    assert type_("deployments").out.splitlines()[2].split()[:5] == ["production", "fraud", "v2", "✔", "live"]
+    assert type_("deployments").out.splitlines()[1].split()[:5] == ["production", "fraud", "v2", "✔", "live"]
     assert "2 of group:risk (risk); measured metrics" in type_("environment", "list").out
     shown = type_("environment", "show", "production").out
     assert "  demands 2 of group:risk (risk)\n  demands measured metrics\n" in shown
@@ -84,7 +84,7 @@ def test_the_audit_log_is_listed(type_: Type, server: FakeServer) -> None:
     )
     server.routes["GET", "/audit"] = page(event)
     said = type_("audit", "list", "--run", "abc", "--type", "gate.decided", "--actor", "bob")
-    assert said.out.splitlines()[2].split()[-4:] == ["gate.decided", "bob", "abc123", "verdict=approve"]
+    assert said.out.splitlines()[1].split()[-4:] == ["gate.decided", "bob", "abc123", "verdict=approve"]
     params = dict(server.seen[0].url.params)
     assert params == {"run": "abc", "type": "gate.decided", "actor": "bob", "limit": "50"}
     assert type_("audit", "list", "--json").document["items"][0]["index"] == 7

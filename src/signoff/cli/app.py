@@ -119,7 +119,7 @@ def _options_last(words: list[str]) -> list[str]:
             break
         moved += words[:count]
         words = words[count:]
-    return words[:1] + moved + words[1:]
+    return words + moved
 
 
 def _unknown(word: str) -> int:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
 from signoff.cli.exits import Exit
 from signoff.cli.options import NOTHING, Common, connect
-from signoff.cli.screen import Screen, safe, table
+from signoff.cli.screen import Screen, safe
+from signoff.cli.table import table
 from signoff.domain.errors import InvalidError
 
 app = App(name="audit", help="What happened, who did it, and when.")
 LISTED = 50
+_DIGEST = re.compile(r"(sha256:[0-9a-f]{8})[0-9a-f]{56}")
 
 
 @app.command(name="list")
@@ -50,7 +53,7 @@ def list_audit(
         ]
         for event in found.items
     ]
-    screen.say(table(["#", "when", "what", "who", "run", "detail"], rows))
+    screen.say(table(["#", "when", "what", "who", "run", "detail"], rows, least=["#"], cut="detail"))
     if found.next:
         screen.say(f"[dim]There are more: --limit {limit * 4}.[/]")
     return Exit.DONE
@@ -63,6 +66,4 @@ def _detail(detail: dict[str, Any]) -> str:
         for name, value in detail.items()
         if value not in (None, "", [], {})
     ]
-    text = " ".join(said)
-    longest = 100
-    return text if len(text) <= longest else f"{text[:longest]}..."
+    return _DIGEST.sub(r"\1...", " ".join(said))

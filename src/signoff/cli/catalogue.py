@@ -8,7 +8,8 @@ from cyclopts import Parameter
 
 from signoff.cli.exits import Exit
 from signoff.cli.options import NOTHING, Common, connect
-from signoff.cli.screen import Screen, safe, table
+from signoff.cli.screen import Screen, safe
+from signoff.cli.table import table
 
 
 def models(
@@ -18,7 +19,7 @@ def models(
     common: Common = NOTHING,
 ) -> int:
     """Models, their versions, and what is live where."""
-    from signoff.cli.words import ago, sign, status
+    from signoff.cli.words import age, sign, status
 
     screen = Screen(common)
     with connect(common) as client:
@@ -48,12 +49,13 @@ def models(
             safe(", ".join(version.live_in)),
             safe(version.run_id),
             safe(version.submitter),
-            ago(version.created_at),
+            age(version.created_at),
         ]
         for model in found
         for position, version in enumerate(model.versions)
     ]
-    screen.say(table(["model", "version", "status", "live in", "run", "by", "since"], rows))
+    headings = ["model", "version", "status", "live in", "run", "by", "age"]
+    screen.say(table(headings, rows, least=["by", "age", "run"], cut="model"))
     return Exit.DONE
 
 
@@ -65,7 +67,7 @@ def deployments(
     common: Common = NOTHING,
 ) -> int:
     """What was put where, newest first."""
-    from signoff.cli.words import ago, deployed, sign, status
+    from signoff.cli.words import age, deployed, sign, status
 
     screen = Screen(common)
     with connect(common) as client:
@@ -84,13 +86,14 @@ def deployments(
             safe(item.kind),
             safe(item.run_id),
             safe(item.by),
-            ago(item.live_at or item.started_at),
+            age(item.live_at or item.started_at),
             safe(item.address or ""),
             safe(item.note),
         ]
         for item in found.items
     ]
-    screen.say(table(["environment", "version", "status", "kind", "run", "by", "when", "address", "note"], rows))
+    headings = ["environment", "version", "status", "kind", "run", "by", "age", "address", "note"]
+    screen.say(table(headings, rows, least=["kind", "by", "note", "run", "address"], cut="note"))
     return Exit.DONE
 
 

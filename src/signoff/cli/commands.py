@@ -63,6 +63,7 @@ GROUPS: tuple[tuple[str, tuple[Command, ...]], ...] = (
             Command("environment", "environments:app", "Environments and their protection rules."),
             Command("audit", "auditing:app", "What happened, who did it, and when."),
             Command("whoami", "catalogue:whoami", "Who you are to the server."),
+            Command("completion", "completion:completion", "Print a completion script for bash, zsh or fish."),
         ),
     ),
     (

@@ -8,7 +8,8 @@ from cyclopts import App
 
 from signoff.cli.exits import Exit
 from signoff.cli.options import NOTHING, Common, connect
-from signoff.cli.screen import Screen, safe, table
+from signoff.cli.screen import Screen, safe
+from signoff.cli.table import table
 
 if TYPE_CHECKING:
     from signoff.wire.catalogue import EnvironmentBody
@@ -35,12 +36,12 @@ def list_environments(*, common: Common = NOTHING) -> int:
         [
             f"[bold]{safe(item.name)}[/]",
             safe(item.deployer.get("type", "")),
-            safe("; ".join(_demands(item)) or "nothing beyond the pipeline's own rules"),
             ", ".join(deployed(live) for live in item.live),
+            safe("; ".join(_demands(item)) or "nothing beyond the pipeline's own rules"),
         ]
         for item in found.items
     ]
-    screen.say(table(["environment", "deployer", "demands", "live"], rows))
+    screen.say(table(["environment", "deployer", "live", "demands"], rows, cut="demands"))
     return Exit.DONE
 
 

@@ -8,7 +8,8 @@ from cyclopts import Parameter
 
 from signoff.cli.exits import Exit
 from signoff.cli.options import NOTHING, Common, RunArgument, connect
-from signoff.cli.screen import Screen, safe, table, write_log
+from signoff.cli.screen import Screen, safe, write_log
+from signoff.cli.table import table
 from signoff.domain.errors import InvalidError, NotFoundError
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def list_runs(
     common: Common = NOTHING,
 ) -> int:
     """Runs, newest first."""
-    from signoff.cli.words import ago, joined, sign, status, version_of
+    from signoff.cli.words import age, few, sign, status, version_of
     from signoff.sdk.paging import gather
 
     if limit < 1:
@@ -94,12 +95,13 @@ def list_runs(
             safe(run.step or ""),
             f"{run.attempt}/{run.max_attempts}",
             safe(run.submitter),
-            ago(run.created_at),
-            safe(joined(run.can_unblock)) if run.can_unblock else "",
+            age(run.created_at),
+            safe(few(run.can_unblock)),
         ]
         for run in found.items
     ]
-    screen.say(table(["run", "model", "status", "step", "attempt", "by", "begun", "waits for"], rows))
+    headings = ["run", "model", "status", "step", "attempt", "by", "age", "waits for"]
+    screen.say(table(headings, rows, least=["attempt", "by", "age", "step"], cut="model"))
     if found.next:
         screen.say(f"[dim]There are more: --limit {limit * 4}.[/]")
     return Exit.DONE
@@ -152,7 +154,7 @@ def explain(
             ["[green]can[/]" if person.can_decide else "[dim]cannot[/]", safe(person.person), safe(person.why)]
             for person in found.people
         ]
-        screen.say(table(["decide", "who", "why"], rows))
+        screen.say(table(["decide", "who", "why"], rows, cut="why"))
     return Exit.DONE
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from signoff.cli.screen import safe, table
+from signoff.cli.screen import safe
+from signoff.cli.table import table
 from signoff.cli.words import ago, deployed, interval, number, outlook, sign, since, span, status, version_of
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TextIO
 
 from signoff.domain.errors import SignoffError
@@ -107,17 +107,6 @@ def safe(text: object) -> str:
     from rich.markup import escape
 
     return escape(clean(str(text)))
-
-
-def table(headings: Sequence[str], rows: Sequence[Sequence[RenderableType]]) -> RenderableType:
-    """Columns without lines. Cells are rich markup."""
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    made = Table(*headings, box=SIMPLE_HEAD, pad_edge=False, header_style="dim", show_edge=False)
-    for row in rows:
-        made.add_row(*row)
-    return made
 
 
 def show_error(error: SignoffError, *, as_json: bool) -> None:

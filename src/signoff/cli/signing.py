@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from signoff.cli.run_page import decision, findings
-from signoff.cli.screen import safe, table
+from signoff.cli.screen import safe
+from signoff.cli.table import table
 from signoff.cli.words import joined
 
 if TYPE_CHECKING:
@@ -35,14 +36,14 @@ def signing(run: RunBody, gate: GateBody, person: str, verdict: str) -> Iterator
         [
             safe(rule.name) + (" [dim](environment)[/]" if rule.is_environment else ""),
             f"{len(rule.counted)} of {rule.required_approvals}",
-            safe(", ".join(rule.approvers)),
             safe(joined(rule.candidates)) if rule.missing else "",
+            safe(", ".join(rule.approvers)),
         ]
         for rule in gate.rules
     ]
     if rows:
         yield "\n[bold]Rules[/]"
-        yield table(["", "approvals", "approvers", "can give what is missing"], rows)
+        yield table(["", "approvals", "can give what is missing", "approvers"], rows, cut="approvers")
     for said in gate.decisions:
         yield f"  {decision(said)}"
     if gate.checklist:

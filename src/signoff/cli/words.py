@@ -115,6 +115,21 @@ def outlook(waits_for: str) -> str:
     return waits_for if waits_for.endswith(".") else f"Waits for {waits_for}."
 
 
+def age(moment: datetime, now: datetime | None = None) -> str:
+    """How long ago, as short as a column wants it."""
+    seconds = max(0, round(((now or datetime.now(UTC)) - moment).total_seconds()))
+    for unit, name in ((_DAY, "d"), (_HOUR, "h"), (_MINUTE, "min")):
+        if seconds >= unit:
+            return f"{seconds // unit} {name}"
+    return f"{seconds} s"
+
+
+def few(names: list[str]) -> str:
+    """Some names, as short as a column wants them."""
+    most = 2
+    return ", ".join(names[:most]) + (f" +{len(names) - most}" if len(names) > most else "")
+
+
 def joined(names: list[str]) -> str:
     """Names as a sentence lists them."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}" if names else "nobody"

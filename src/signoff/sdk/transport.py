@@ -48,12 +48,14 @@ class Transport:
         headers = {"User-Agent": f"signoff/{__version__}", "Accept": "application/json"}
         if token:
             headers["Authorization"] = f"Bearer {token}"
+        address = urlsplit(self.server)
         self._http = httpx2.Client(
             base_url=self.server + PREFIX,
             headers=headers,
             timeout=TIMEOUT_S,
             transport=transport,
-            trust_env=urlsplit(self.server).hostname not in _LOOPBACK,  # a proxy cannot see this machine's loopback
+            trust_env=address.hostname not in _LOOPBACK,  # a proxy cannot see this machine's loopback
+            verify=address.scheme == "https",  # reading the certificates takes longer than most requests
         )
 
     def close(self) -> None:
