@@ -25,11 +25,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A command that ran to its own end: exit status, output folder and the blob of its log."""
+    """A command that ran to its own end: exit status and output folder."""
 
     exit_status: int
     output: Path
-    log_digest: str
     notes: tuple[str, ...] = ()
 
 
@@ -59,7 +58,7 @@ def run_command(
     scratch.mkdir(parents=True, exist_ok=True)
     folder = machinery.checkout(run.snapshot_digest, scratch / "folder.tgz") if run.snapshot_digest else None
     tries = run.attempt.step(step).tries
-    logbook = Logbook(machinery, run.id, attempt, step)
+    logbook = Logbook(machinery, run, step)
     task = Task(
         key=key_of(run, step),
         attempt_number=attempt,
@@ -80,7 +79,7 @@ def run_command(
         with suppress(MachineryError, UnavailableError):
             logbook.finish()
         raise
-    log_digest = patiently(machinery, logbook.finish)
+    patiently(machinery, logbook.finish)
     _await_database(machinery, step)
     match outcome.reason:
         case "stopped":
@@ -88,7 +87,7 @@ def run_command(
         case "cancelled":
             raise CancelledError(f"{step} was cancelled.")
         case None:
-            return Ended(outcome.exit_status, outcome.output, log_digest, outcome.notes)
+            return Ended(outcome.exit_status, outcome.output, outcome.notes)
         case "timeout":
             what = f"{step} took longer than its timeout of {command.timeout}."
             raise MachineryError(what, "Raise the step's timeout or make it faster.", is_retryable=False)

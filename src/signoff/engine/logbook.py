@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO
 
 from signoff.domain.errors import MachineryError, UnavailableError
+from signoff.domain.run import Run
 from signoff.engine.machinery import Machinery
 from signoff.store import logs
 
@@ -21,9 +22,9 @@ class Logbook:
     Kept twice while the step runs: as chunks, which every server can show, and as a local file, which becomes the blob.
     """
 
-    def __init__(self, machinery: Machinery, run_id: str, attempt: int, step: str) -> None:
+    def __init__(self, machinery: Machinery, run: Run, step: str) -> None:
         self._machinery = machinery
-        self._key = (run_id, attempt, step)
+        self._run, self._step = run, step
         try:
             self._file: IO[bytes] = tempfile.NamedTemporaryFile(dir=machinery.work, prefix="log-")  # noqa: SIM115
         except OSError as error:
@@ -33,7 +34,7 @@ class Logbook:
         self._flushed_at = 0.0
         self._is_database_away = False
         with machinery.database.begin() as tx:
-            logs.remove_chunks(tx, run_id, attempt, step)
+            logs.begin_log(tx, run, step)
 
     def write(self, data: bytes, /) -> int:
         """Append; raises OSError when the disk is full."""
@@ -59,7 +60,8 @@ class Logbook:
             return
         try:
             with self._machinery.database.begin() as tx:
-                logs.set_chunk(tx, *self._key, self._written, bytes(self._pending))
+                key = (self._run.id, self._run.attempt.number, self._step)
+                logs.set_chunk(tx, *key, self._written, bytes(self._pending))
         except UnavailableError:
             self._is_database_away = True
         else:
@@ -68,16 +70,20 @@ class Logbook:
             self._pending.clear()
         self._flushed_at = time.monotonic()
 
-    def finish(self) -> str:
-        """Send what is left and keep the whole log as a blob, whose digest is returned."""
+    def finish(self) -> None:
+        """Keep the whole log as a blob; the chunks go. Where that fails they stay, and the log can still be read.
+
+        May be repeated after an UnavailableError.
+        """
         try:
             self._send()
             self._file.flush()
-            return self._machinery.blobs.add(Path(self._file.name))
+            digest = self._machinery.blobs.add(Path(self._file.name))
         except OSError as error:
             raise _cannot_write(error) from error
-        finally:
-            self._file.close()
+        with self._machinery.database.begin() as tx:
+            logs.end_log(tx, self._run, self._step, digest)
+        self._file.close()
 
 
 def _cannot_write(error: OSError) -> MachineryError:

@@ -40,14 +40,14 @@ def test_version(machinery: Machinery, run: Run, step: TestStep) -> None:
         raise MachineryError(f"{step.name} has no model version to test.", "Put a training step before it.")
     position = run.pipeline.position(step.name)
     champion = find_champion(machinery, run, position)
-    log_digest = training_run_id = None
+    training_run_id = None
     junit: tuple[CheckResult, ...] = ()
     files: tuple[EvidenceFile, ...] = ()
     notes: list[str] = []
     if step.command is None:
         metrics = claimed_metrics(version)
     else:
-        metrics, junit, files, log_digest, training_run_id = _measure(machinery, run, step, version, champion)
+        metrics, junit, files, training_run_id = _measure(machinery, run, step, version, champion)
         if any(f.path.startswith("predictions.") for f in files):
             notes.append("predictions are kept as a file; metrics are not computed from them yet")
     known = champion[0] if champion is not None else None
@@ -78,7 +78,6 @@ def test_version(machinery: Machinery, run: Run, step: TestStep) -> None:
             at=at,
             evidence_digest=digest,
             training_run_id=training_run_id,
-            log_digest=log_digest,
             note=words,
             has_failed_checks=bool(found.failed),
             audit=[
@@ -101,7 +100,7 @@ def _measure(
     step: TestStep,
     version: ModelVersion,
     champion: tuple[Champion, ModelVersion] | None,
-) -> tuple[tuple[Metric, ...], tuple[CheckResult, ...], tuple[EvidenceFile, ...], str, str]:
+) -> tuple[tuple[Metric, ...], tuple[CheckResult, ...], tuple[EvidenceFile, ...], str]:
     """Run the test command against a verified copy and read what it left."""
     if step.command is None:
         raise ValueError(f"{step.name} has no command")
@@ -136,7 +135,7 @@ def _measure(
     # metrics.json may carry intervals, so it wins over the same name logged plainly.
     merged = {**logged, **{metric.name: metric for metric in read_metrics(ended.output, step.name)}}
     files = patiently(machinery, lambda: keep_files(machinery.blobs, ended.output))
-    return tuple(merged[name] for name in sorted(merged)), junit, files, ended.log_digest, tracking.id
+    return tuple(merged[name] for name in sorted(merged)), junit, files, tracking.id
 
 
 def claimed_metrics(version: ModelVersion) -> tuple[Metric, ...]:

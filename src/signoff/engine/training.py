@@ -52,7 +52,6 @@ def train(machinery: Machinery, run: Run, step: TrainingStep) -> None:
             status=StepStatus.SUCCEEDED,
             at=at,
             training_run_id=tracking.id,
-            log_digest=ended.log_digest,
             note=f"trained {version.label}",
             audit=[event(Event.STEP_SUCCEEDED, run, at, step=step.name, version=version.version)],
         )

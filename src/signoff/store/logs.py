@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import ColumnElement, and_, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from signoff.domain.run import Run
 from signoff.store.database import Transaction
-from signoff.store.tables import log_chunks
+from signoff.store.tables import log_chunks, runs, steps
 
 
 def set_chunk(tx: Transaction, run_id: str, attempt: int, step: str, start: int, data: bytes) -> None:
@@ -34,7 +35,24 @@ def log_size(tx: Transaction, run_id: str, attempt: int, step: str) -> int:
     return int(row[0]) + int(row[1]) if row is not None else 0
 
 
-def remove_chunks(tx: Transaction, run_id: str, attempt: int, step: str) -> None:
-    """Forget the chunks: the whole log is a blob now, or the step starts anew."""
+def begin_log(tx: Transaction, run: Run, step: str) -> None:
+    """The step starts (anew): what an earlier try wrote is forgotten."""
+    tx.execute(update(steps).where(_row(run, step)).values(log_digest=None))
+    _remove_chunks(tx, run, step)
+
+
+def end_log(tx: Transaction, run: Run, step: str, digest: str) -> None:
+    """The whole log is the blob `digest` now, and its chunks go; nothing happens when the run is somebody else's."""
+    done = tx.execute(update(steps).where(_row(run, step)).values(log_digest=digest))
+    if done.rowcount == 1:
+        _remove_chunks(tx, run, step)
+
+
+def _row(run: Run, step: str) -> ColumnElement[bool]:
+    ours = select(runs.c.id).where(runs.c.id == run.id, runs.c.epoch == run.epoch).exists()
+    return and_(steps.c.run_id == run.id, steps.c.attempt == run.attempt.number, steps.c.name == step, ours)
+
+
+def _remove_chunks(tx: Transaction, run: Run, step: str) -> None:
     c = log_chunks.c
-    tx.execute(delete(log_chunks).where(c.run_id == run_id, c.attempt == attempt, c.step == step))
+    tx.execute(delete(log_chunks).where(c.run_id == run.id, c.attempt == run.attempt.number, c.step == step))

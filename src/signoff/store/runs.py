@@ -298,7 +298,7 @@ def set_step(
 ) -> None:
     """Move a step of the present attempt to `status`, fenced by its former status and the run's epoch.
 
-    `more` are columns of the step: tries, evidence_digest, training_run_id, log_digest, error, note,
+    `more` are columns of the step: tries, evidence_digest, training_run_id, error, note,
     has_failed_checks.
 
     Raises:
