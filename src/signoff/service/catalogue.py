@@ -52,14 +52,14 @@ class LogPart:
 def list_models(desk: Desk, actor: Actor, *, after: str | None = None, limit: int = 50) -> list[ModelView]:
     """Every model, by name, with its newest versions."""
     authorize(actor, Do.READ)
-    with desk.database.begin() as tx:
+    with desk.database.read() as tx:
         return [_model(tx, name, versions=5) for name in runs.list_models(tx, after=after, limit=limit)]
 
 
 def get_model(desk: Desk, actor: Actor, name: str) -> ModelView:
     """One model with its versions; ModelNotFoundError when no run was ever about it."""
     authorize(actor, Do.READ, Resource(name))
-    with desk.database.begin() as tx:
+    with desk.database.read() as tx:
         found = _model(tx, name, versions=100)
     if not found.versions and not found.deployments:
         raise ModelNotFoundError(f"signoff knows no model called {name}.", "`signoff models` lists them.")
@@ -69,7 +69,7 @@ def get_model(desk: Desk, actor: Actor, name: str) -> ModelView:
 def get_version(desk: Desk, actor: Actor, name: str, version: str) -> VersionLine:
     """One version of a model; ModelNotFoundError when no run was ever about it."""
     authorize(actor, Do.READ, Resource(name))
-    with desk.database.begin() as tx:
+    with desk.database.read() as tx:
         found = _versions(tx, name, version=version, limit=1)
     if not found:
         raise ModelNotFoundError(f"No run was ever about {name} v{version}.", f"`signoff models {name}` lists them.")
@@ -113,7 +113,7 @@ def _status(run: Run, attempt: int, deployed: list[Deployment]) -> ModelStatus:
 def list_environments(desk: Desk, actor: Actor) -> list[tuple[Environment, list[Deployment]]]:
     """Every environment with what is live in it."""
     authorize(actor, Do.READ)
-    with desk.database.begin() as tx:
+    with desk.database.read() as tx:
         live = deployments.list_deployments(tx, statuses=[DeploymentStatus.LIVE])
         known = people.get_environments(tx)
     return [(known[name], [d for d in live if d.environment == name]) for name in sorted(known)]
@@ -132,14 +132,14 @@ def list_deployments(
 ) -> list[Deployment]:
     """Deployments, newest first."""
     authorize(actor, Do.READ)
-    with desk.database.begin() as tx:
+    with desk.database.read() as tx:
         return deployments.list_deployments(tx, environment=environment, model=model, limit=limit)
 
 
 def get_deployment(desk: Desk, actor: Actor, deployment_id: str) -> Deployment:
     """One deployment."""
     authorize(actor, Do.READ)
-    with desk.database.begin() as tx:
+    with desk.database.read() as tx:
         return deployments.get_deployment(tx, deployment_id)
 
 
@@ -148,7 +148,7 @@ def validate_pipeline(
 ) -> tuple[Problem, ...]:
     """Every problem of a pipeline file, judged with the people and environments of this server."""
     authorize(actor, Do.VALIDATE)
-    with desk.database.begin() as tx:
+    with desk.database.read() as tx:
         known = Known(people.get_directory(tx), people.get_environments(tx), actor.name)
     return read_pipeline(text, filename=filename, folder_name=folder_name, context=known).problems
 
@@ -161,7 +161,7 @@ def read_log(
     Raises:
         NotFoundError: no such step, attempt, or the step never ran a command.
     """
-    with desk.database.begin() as tx:
+    with desk.database.read() as tx:
         run = runs.get_run(tx, runs.find_run_id(tx, run_id, submitter=actor.name))
         authorize(actor, Do.READ, Resource(run.model))
         number = attempt or run.attempt.number
@@ -185,5 +185,5 @@ def read_log(
 def who_am_i(desk: Desk, actor: Actor) -> Person | None:
     """The person behind the request, as the server knows them."""
     authorize(actor, Do.READ)
-    with desk.database.begin() as tx:
+    with desk.database.read() as tx:
         return people.get_directory(tx).people.get(actor.name)

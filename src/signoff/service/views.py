@@ -67,7 +67,7 @@ class InboxLine:
 
 def get_run(desk: Desk, actor: Actor, run_id: str) -> RunView:
     """The run that `run_id` (an id, a unique prefix, or ``last``) names."""
-    with desk.database.begin() as tx:
+    with desk.database.read() as tx:
         run = runs.get_run(tx, runs.find_run_id(tx, run_id, submitter=actor.name))
         authorize(actor, Do.READ, Resource(run.model))
         directory = people.get_directory(tx)
@@ -100,7 +100,7 @@ def list_runs(
 ) -> list[RunLine]:
     """Runs, newest first. `waiting_on` is a person: the runs whose open gate they can decide about now."""
     authorize(actor, Do.READ)
-    with desk.database.begin() as tx:
+    with desk.database.read() as tx:
         directory = people.get_directory(tx)
         ids = None
         if waiting_on is not None:
@@ -116,7 +116,7 @@ def list_runs(
 def list_inbox(desk: Desk, actor: Actor, *, limit: int = 100) -> list[InboxLine]:
     """The gates that wait for the reader first, then those of their own runs that wait for others; oldest first."""
     authorize(actor, Do.READ)
-    with desk.database.begin() as tx:
+    with desk.database.read() as tx:
         directory = people.get_directory(tx)
         waiting = {gate.id: gate for gate in _gates_of(tx, actor.name, directory)}
         own = runs.list_runs(tx, statuses=["waiting"], submitter=actor.name, limit=limit)
@@ -137,7 +137,7 @@ def list_inbox(desk: Desk, actor: Actor, *, limit: int = 100) -> list[InboxLine]
 
 def get_gate(desk: Desk, actor: Actor, run_id: str, step: str | None) -> GateView:
     """The newest gate of `step` in the run's present attempt; without a step the open one."""
-    with desk.database.begin() as tx:
+    with desk.database.read() as tx:
         run = runs.get_run(tx, runs.find_run_id(tx, run_id, submitter=actor.name))
         authorize(actor, Do.READ, Resource(run.model))
         gate = find_gate(run, step)
@@ -147,7 +147,7 @@ def get_gate(desk: Desk, actor: Actor, run_id: str, step: str | None) -> GateVie
 
 def explain_gate(desk: Desk, actor: Actor, run_id: str, step: str | None) -> tuple[Gate, Explanation]:
     """What the gate waits for, who can give it, and why others cannot."""
-    with desk.database.begin() as tx:
+    with desk.database.read() as tx:
         run = runs.get_run(tx, runs.find_run_id(tx, run_id, submitter=actor.name))
         authorize(actor, Do.READ, Resource(run.model))
         gate = find_gate(run, step)
@@ -168,7 +168,7 @@ def list_audit(
     limit: int = 100,
 ) -> list[AuditEvent]:
     """Audit events, newest first; of one run for everybody who may read it, of all for auditors and administrators."""
-    with desk.database.begin() as tx:
+    with desk.database.read() as tx:
         if run_id is None:
             authorize(actor, Do.READ_AUDIT)
         else:
@@ -181,7 +181,7 @@ def list_audit(
 
 def follow_run(desk: Desk, actor: Actor, run_id: str, *, after: int) -> list[AuditEvent]:
     """The run's events since index `after`, oldest first."""
-    with desk.database.begin() as tx:
+    with desk.database.read() as tx:
         authorize(actor, Do.READ)
         found = runs.find_run_id(tx, run_id, submitter=actor.name)
         return audit_log.list_events(tx, run_id=found, after=after, limit=200)

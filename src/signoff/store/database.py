@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -69,6 +69,8 @@ class Database:
             isolation_level="READ COMMITTED",
             pool_reset_on_return="rollback",
         )
+        # The same pool, another isolation.
+        self._snapshots = self.engine.execution_options(isolation_level="REPEATABLE READ")
 
     @contextmanager
     def begin(self) -> Iterator[Transaction]:
@@ -79,8 +81,23 @@ class Database:
         Raises:
             UnavailableError: the database is away.
         """
+        with self._transaction(self.engine) as connection:
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Transaction]:
+        """One transaction in which every query sees the same moment: for what is put together from several.
+
+        Raises:
+            UnavailableError: the database is away.
+        """
+        with self._transaction(self._snapshots) as connection:
+            yield connection
+
+    @contextmanager
+    def _transaction(self, engine: Engine) -> Iterator[Connection]:
         try:
-            with self._connect() as connection, connection.begin():
+            with self._connect(engine) as connection, connection.begin():
                 yield connection
         except (OperationalError, InterfaceError, PoolTimeoutError, DBAPIError) as error:
             refusal = unavailable(error)
@@ -89,8 +106,8 @@ class Database:
             raise refusal from error
 
     @contextmanager
-    def _connect(self) -> Iterator[Connection]:
-        connection = self.engine.connect()
+    def _connect(self, engine: Engine) -> Iterator[Connection]:
+        connection = engine.connect()
         try:
             raw = connection.connection.driver_connection
             if raw is not None and _is_stale(raw):
