@@ -30,10 +30,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="replace")  # a terminal that cannot show a tick is no reason to fail
     words = _options_last(list(sys.argv[1:] if argv is None else argv))
     try:
-        return _answer(words)
+        status = _answer(words)
+        sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains at exit
         return 0
+    return status
 
 
 def _answer(words: list[str]) -> int:

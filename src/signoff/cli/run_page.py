@@ -127,7 +127,8 @@ def _outlook(run: RunBody) -> Iterator[RenderableType]:
             yield f"  [dim]{safe(gate.note)}[/]"
         yield f"  signoff approve {safe(run.id)}   [dim]shows what is signed, then asks[/]"
         yield f"  signoff explain {safe(run.id)}   [dim]tells who can decide, and why others cannot[/]"
-    if run.error:
+    told = {step.error for attempt in run.attempts[-1:] for step in attempt.steps}
+    if run.error and run.error not in told:
         yield f"\n[red]{safe(run.error)}[/]"
     for deployment in run.deployments:
         if deployment.status == "live":
