@@ -14,6 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import structlog
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from httpx2 import Response
@@ -39,6 +40,12 @@ from signoff.service.administration import apply_environments, apply_people
 from signoff.service.desk import Desk
 from signoff.store.audit import list_events
 from signoff.store.database import Database
+
+# The library's own choice renders every local variable of a traceback, which takes longer than the tests.
+structlog.configure(
+    processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()],
+    logger_factory=structlog.stdlib.LoggerFactory(),
+)
 
 PRODUCTION = Environment("production", DeployerSpec("alias", "champion"), accept_claimed=True)
 STAGING = Environment("staging", DeployerSpec("alias", "staging"), accept_claimed=True)

@@ -47,7 +47,7 @@ class Script:
         self.house = house
         house.runner._commands.update({"train": self.train, "evaluate": self.evaluate})
 
-    def train(self, task: Task, log: Log, should_stop: Callable[[], str | None]) -> int:
+    def train(self, task: Task, log: Log, _should_stop: Callable[[], str | None]) -> int:
         self._saw(task)
         log.write(f"training {len(self.contexts)}\n".encode())
         model = Path(task.environment["SIGNOFF_OUTPUT"]) / "model"
@@ -55,7 +55,7 @@ class Script:
         (model / "MLmodel").write_text(f"flavors: {{}} # {task.key}")
         return 0
 
-    def evaluate(self, task: Task, log: Log, should_stop: Callable[[], str | None]) -> int:
+    def evaluate(self, task: Task, _log: Log, _should_stop: Callable[[], str | None]) -> int:
         self._saw(task)
         found = self.accuracies.pop(0)
         output = Path(task.environment["SIGNOFF_OUTPUT"])
@@ -206,8 +206,8 @@ def test_a_command_with_retries_is_repeated_by_itself(house: House) -> None:
     script = Script(house, 0.95)
     train = script.train
 
-    def second_time_lucky(task: Task, log: Log, should_stop: Callable[[], str | None]) -> int:
-        return 1 if task.try_number == 1 else train(task, log, should_stop)
+    def second_time_lucky(task: Task, log: Log, _should_stop: Callable[[], str | None]) -> int:
+        return 1 if task.try_number == 1 else train(task, log, _should_stop)
 
     house.runner._commands["train"] = second_time_lucky
     run_id = start(house, TRAINS.replace("run: train --fast,", "run: train --fast, retries: 1,"))
@@ -238,7 +238,7 @@ def test_a_training_that_leaves_no_model_errors_and_says_so(house: House) -> Non
 def test_metrics_that_cannot_be_read_error_the_step_in_words(house: House, left: str, words: str) -> None:
     Script(house)
 
-    def evaluate(task: Task, log: Log, should_stop: Callable[[], str | None]) -> int:
+    def evaluate(task: Task, log: Log, _should_stop: Callable[[], str | None]) -> int:
         (Path(task.environment["SIGNOFF_OUTPUT"]) / "metrics.json").write_text(left)
         return 0
 
@@ -251,7 +251,7 @@ def test_metrics_that_cannot_be_read_error_the_step_in_words(house: House, left:
 def test_a_failed_test_of_junit_fails_the_step_whatever_the_exit_status(house: House) -> None:
     Script(house)
 
-    def evaluate(task: Task, log: Log, should_stop: Callable[[], str | None]) -> int:
+    def evaluate(task: Task, log: Log, _should_stop: Callable[[], str | None]) -> int:
         output = Path(task.environment["SIGNOFF_OUTPUT"])
         (output / "metrics.json").write_text('{"accuracy": 0.99}')
         (output / "junit.xml").write_text(

@@ -193,7 +193,7 @@ def deploy(machinery: Machinery, run: Run, step: DeploymentStep) -> None:
             audit=[event(Event.STEP_SUCCEEDED, run, at, step=step.name)],
         )
         deployments.set_live(tx, live, address=address, at=at, audit=[succeeded])
-        wake_others(tx, run)
+        wake_others(tx, run.model, but=run.id)
     machinery.clean(run.id, Path(copy).name)
 
 
@@ -229,7 +229,7 @@ def _refuse(
     refused = event(Event.DEPLOYMENT_REFUSED, run, at, environment=mine.environment, why=why)
     with machinery.database.begin() as tx:
         deployments.set_failed(tx, mine, note=why, at=at, audit=[refused])
-        wake_others(tx, run)
+        wake_others(tx, run.model, but=run.id)
     if gate is None:
         raise MachineryError(f"{step.name} was refused: {why}.", "Submit the version anew.", is_retryable=False)
     changed = found if found != run.attempt.version else None
@@ -250,7 +250,7 @@ def _fail(machinery: Machinery, run: Run, step: DeploymentStep, mine: Deployment
             audit=[event(Event.STEP_FAILED, run, at, step=step.name, why=why)],
         )
         deployments.set_failed(tx, mine, note=why, at=at, audit=[failed])
-        wake_others(tx, run)
+        wake_others(tx, run.model, but=run.id)
 
 
 def abandon(tx: Transaction, machinery: Machinery, run: Run, error: SignoffError) -> None:
@@ -259,11 +259,11 @@ def abandon(tx: Transaction, machinery: Machinery, run: Run, error: SignoffError
     for mine in deployments.list_deployments(tx, run_ids=[run.id], statuses=[DeploymentStatus.DEPLOYING]):
         failed = event(Event.DEPLOYMENT_FAILED, run, at, environment=mine.environment, why=str(error))
         deployments.set_failed(tx, mine, note=str(error), at=at, audit=[failed])
-    wake_others(tx, run)
+    wake_others(tx, run.model, but=run.id)
 
 
-def wake_others(tx: Transaction, run: Run) -> None:
-    """Wake the runs of the same model that are on their way: one of them may have waited for this place."""
-    for other in runs.list_runs(tx, statuses=[RunStatus.RUNNING.value], model=run.model, limit=50):
-        if other.id != run.id:
+def wake_others(tx: Transaction, model: str, *, but: str | None = None) -> None:
+    """Wake the runs of `model` that are on their way: one of them may have waited for this place."""
+    for other in runs.list_runs(tx, statuses=[RunStatus.RUNNING.value], model=model, limit=50):
+        if other.id != but:
             wake_run(tx, other.id)

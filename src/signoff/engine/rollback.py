@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from signoff.domain.actor import SYSTEM
 from signoff.domain.audit import AuditEvent, Event
-from signoff.domain.environment import Deployment, DeploymentStatus
-from signoff.domain.errors import DigestMismatchError, SignoffError, UnavailableError
+from signoff.domain.environment import Deployment, DeploymentStatus, Environment
+from signoff.domain.errors import DigestMismatchError, MachineryError, SignoffError, UnavailableError
+from signoff.domain.version import ModelVersion
+from signoff.engine.deploying import wake_others
 from signoff.engine.jobs import wake_rollback
 from signoff.engine.machinery import LOG, Machinery
 from signoff.engine.mirror import mirror
@@ -24,21 +28,16 @@ def roll_back(machinery: Machinery, deployment_id: str) -> None:
         if wanted.status is not DeploymentStatus.DEPLOYING:
             return
         version = deployments.get_version(tx, deployment_id)
-        environment = people.get_environments(tx)[wanted.environment]
+        environment = people.get_environments(tx).get(wanted.environment)
         live = deployments.find_live(tx, wanted.environment, wanted.model)
+    if environment is None:
+        gone = f"There is no environment called {wanted.environment} any more."
+        _fail(machinery, wanted, MachineryError(gone, "An administrator can bring it back."))
+        return
     copy = machinery.folder_of("rollbacks", deployment_id)
     for pause in (*machinery.retry_pauses, None):
         try:
-            manifest = machinery.registry.fetch(version, copy)
-            if manifest.digest != wanted.digest:
-                raise DigestMismatchError(
-                    f"The bytes of {version.label} changed since they were approved: "
-                    f"{wanted.digest} then, {manifest.digest} now.",
-                    "Roll back to another version.",
-                )
-            approval = {"run": wanted.run_id, "rolled_back_by": wanted.by, "why": wanted.note}
-            release = Release(f"rollback/{deployment_id}", environment, version, copy, approval)
-            address = machinery.deployer_of(environment).deploy(release)
+            address = _serve(machinery, wanted, version, environment, copy)
             break
         except UnavailableError as error:
             if pause is None:
@@ -51,13 +50,34 @@ def roll_back(machinery: Machinery, deployment_id: str) -> None:
         except SignoffError as error:
             _fail(machinery, wanted, error)
             return
+        except Exception as error:  # noqa: BLE001 - a bug must not hold the environment's place for ever
+            LOG.exception("a bug in signoff, or a surprise from a library", deployment=deployment_id)
+            _fail(machinery, wanted, MachineryError(f"{type(error).__name__}: {error}", "This is a bug."))
+            return
     at = machinery.clock()
     done = _event(Event.DEPLOYMENT_ROLLED_BACK, machinery, wanted, address=address, why=wanted.note)
     with machinery.database.begin() as tx:
         deployments.set_live(tx, wanted, address=address, at=at, audit=[done])
+        wake_others(tx, wanted.model)
     machinery.clean("rollbacks", deployment_id)
     for run_id in {wanted.run_id, live.run_id if live is not None else wanted.run_id}:
         mirror(machinery, run_id)
+
+
+def _serve(
+    machinery: Machinery, wanted: Deployment, version: ModelVersion, environment: Environment, copy: Path
+) -> str | None:
+    """Make the bytes that were approved then, and no others, live; returns where they answer."""
+    manifest = machinery.registry.fetch(version, copy)
+    if manifest.digest != wanted.digest:
+        raise DigestMismatchError(
+            f"The bytes of {version.label} changed since they were approved: "
+            f"{wanted.digest} then, {manifest.digest} now.",
+            "Roll back to another version.",
+        )
+    approval = {"run": wanted.run_id, "rolled_back_by": wanted.by, "why": wanted.note}
+    release = Release(f"rollback/{wanted.id}", environment, version, copy, approval)
+    return machinery.deployer_of(environment).deploy(release)
 
 
 def _fail(machinery: Machinery, wanted: Deployment, error: SignoffError) -> None:
@@ -65,6 +85,7 @@ def _fail(machinery: Machinery, wanted: Deployment, error: SignoffError) -> None
     failed = _event(Event.DEPLOYMENT_FAILED, machinery, wanted, why=str(error))
     with machinery.database.begin() as tx:
         deployments.set_failed(tx, wanted, note=str(error), at=machinery.clock(), audit=[failed])
+        wake_others(tx, wanted.model)
 
 
 def _event(kind: Event, machinery: Machinery, wanted: Deployment, **detail: str | None) -> AuditEvent:

@@ -77,13 +77,15 @@ def _target(tx: Transaction, environment: str, model: str, to: str | None) -> De
         for d in deployments.list_deployments(tx, environment=environment, model=model)
         if d.live_at is not None and d.id != live.id and d.version != live.version and (to is None or d.version == to)
     ]
+    before.sort(key=lambda d: d.live_at or d.started_at)
     if to is not None and not before:
         raise NotFoundError(
             f"{model} v{to} was never live in {environment}.",
             "Roll back to a version that was signed off and deployed.",
         )
-    # Without a version: the one before, not one that was itself rolled away from.
-    standing = [d for d in before if to is not None or d.status is DeploymentStatus.REPLACED]
+    # Without a version: the one before, not one that was itself rolled away from since it was last live.
+    newest = {d.version: d for d in before}.values()
+    standing = [d for d in newest if to is not None or d.status is DeploymentStatus.REPLACED]
     if not standing:
         raise NotFoundError(
             f"No version of {model} was live in {environment} before v{live.version}.",
