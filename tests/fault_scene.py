@@ -207,16 +207,15 @@ class Scene:
             for number in (signal.SIGCONT, signal.SIGTERM):
                 with suppress(ProcessLookupError):
                     worker.send_signal(number)
-        for worker in self.workers:
-            try:
-                worker.wait(20)
-            except subprocess.TimeoutExpired:
-                worker.kill()
-                worker.wait()
-                raise AssertionError("a worker did not stop") from None
+        stuck = [worker for worker in self.workers if not _ends(worker)]
+        for worker in stuck:
+            worker.send_signal(signal.SIGUSR1)
+            until(lambda w=worker: "most recent call first" in self.log(w), "it says where it is")  # type: ignore[misc]
+            kill(worker)
         self.desk.database.close()
         left = [pid for pid in self.lines("pids") if Path(f"/proc/{pid}").exists()]
         until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in left), f"the commands {left} are gone")
+        assert not stuck, "\n".join(self.log(worker) for worker in stuck)
 
 
 @contextmanager
@@ -241,6 +240,14 @@ def until(is_so: Callable[[], bool], what: str, patience: float = PATIENCE) -> f
         assert time.monotonic() - began < patience, f"not within {patience:.0f} s: {what}"
         time.sleep(0.01)
     return time.monotonic() - began
+
+
+def _ends(worker: subprocess.Popen[bytes]) -> bool:
+    try:
+        worker.wait(20)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
 
 
 def kill(worker: subprocess.Popen[bytes]) -> None:

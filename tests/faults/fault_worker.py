@@ -7,6 +7,7 @@ effect on the outside is one line of ``effects``.
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import resource
 import signal
@@ -146,7 +147,8 @@ def machinery_of(root: Path, url: str) -> Machinery:
 
 
 def main(root: Path, url: str) -> None:
-    """Work until SIGTERM."""
+    """Work until SIGTERM; SIGUSR1 tells where every thread is."""
+    faulthandler.register(signal.SIGUSR1)
     configure_logs("human")
     if limit := os.environ.get("SIGNOFF_TEST_LARGEST_FILE"):
         resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), int(limit)))

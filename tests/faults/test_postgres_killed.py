@@ -44,7 +44,10 @@ def kill_postgres(home: Path) -> None:
 
 def listeners(scene: Scene) -> int:
     with scene.desk.database.begin() as tx:
-        return int(tx.scalar(text("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'")) or 0)
+        found = tx.scalar(
+            text("SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%LISTEN%' AND pid <> pg_backend_pid()")
+        )
+        return int(found or 0)
 
 
 def approve_when_it_answers(scene: Scene, run_id: str) -> None:
