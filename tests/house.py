@@ -193,6 +193,10 @@ class House:
         """`name`, over REST."""
         return Caller(self.client, SECRETS[name][credential])
 
+    def secret(self, name: str, credential: Credential = Credential.SESSION) -> str:
+        """What `name` sends to be known."""
+        return SECRETS[name][credential]
+
     def actor(self, name: str) -> Actor:
         """`name`, signed in, for calling the service itself."""
         return actor_of(next(p for p in CAST if p.name == name), Credential.SESSION)
