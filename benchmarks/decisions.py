@@ -173,21 +173,9 @@ def spliced(literal: str) -> str:
 
 def pgbench(url: str, script: Path, seconds: float, offset: int) -> float:
     """Transactions a second."""
-    argv = [
-        program(installed(), "pgbench"),
-        "-n",
-        "-M",
-        "prepared",
-        "-c",
-        str(CLIENTS),
-        "-j",
-        "2",
-        "-T",
-        str(max(1, round(seconds))),
-    ]
-    done = subprocess.run(
-        [*argv, "-D", f"i={offset}", "-f", str(script), url], capture_output=True, text=True, check=False
-    )
+    argv = [str(program(installed(), "pgbench")), "-n", "-M", "prepared", "-c", str(CLIENTS), "-j", "2"]
+    argv += ["-T", str(max(1, round(seconds))), "-D", f"i={offset}", "-f", str(script), url]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
     found = re.search(r"tps = ([0-9.]+)", done.stdout)
     if found is None or done.returncode:
         print(f"pgbench: {done.stdout}\n{done.stderr}")
