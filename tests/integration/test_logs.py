@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from house import House, made, refused
+from signoff.engine.tick import collect_blobs
 from signoff.ports import Log, Task
 
 TESTED = """\
@@ -107,6 +108,13 @@ def test_the_log_of_a_command_that_failed_is_kept(house: House) -> None:
     answer = house.as_("dave").get(f"/runs/{failed}/logs/test")
     assert answer.content == b"Traceback: no data\n"
     assert answer.headers["x-log-complete"] == "true"
+
+
+def test_the_log_of_a_run_is_kept_when_loose_files_are_collected(house: House) -> None:
+    run_id = start(house)
+    house.clock.wait(days=100)
+    assert collect_blobs(house.machinery) == []
+    assert house.as_("dave").get(f"/runs/{run_id}/logs/test").content == WORDS
 
 
 def _snapshot_of(house: House, run_id: str) -> str:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 
@@ -97,14 +97,23 @@ def get_run(run_id: str, desk: DeskOf, actor: ActorOf) -> RunBody:
     return _run(desk, actor, run_id)
 
 
+def _found(run_id: str, desk: DeskOf, actor: ActorOf) -> str:
+    """The run's whole id, before the stream begins: an answer under way can refuse nothing more."""
+    return views.find_run(desk, actor, run_id)
+
+
 @router.get("/runs/{run_id}/events", response_class=EventSourceResponse)
 async def follow_run(
-    run_id: str, request: Request, desk: DeskOf, actor: ActorOf, last_event_id: Annotated[int, Header()] = 0
+    found: Annotated[str, Depends(_found)],
+    request: Request,
+    desk: DeskOf,
+    actor: ActorOf,
+    last_event_id: Annotated[int, Header(ge=0, le=2**62)] = 0,
 ) -> AsyncIterator[ServerSentEvent]:
     """The run's audit events as they happen; resumes after `Last-Event-ID`."""
     after = last_event_id
     while not await request.is_disconnected():
-        for event in await run_in_threadpool(views.follow_run, desk, actor, run_id, after=after):
+        for event in await run_in_threadpool(views.follow_run, desk, actor, found, after=after):
             after = event.index or after
             yield ServerSentEvent(data=render.audit_body(event), event=event.type.value, id=str(after))
         await asyncio.sleep(_EVERY_SECONDS)

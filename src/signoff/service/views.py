@@ -179,6 +179,13 @@ def list_audit(
         )
 
 
+def find_run(desk: Desk, actor: Actor, run_id: str) -> str:
+    """The whole id of the run that `run_id` (an id, a unique prefix, or ``last``) names now."""
+    with desk.database.begin() as tx:
+        authorize(actor, Do.READ)
+        return runs.find_run_id(tx, run_id, submitter=actor.name)
+
+
 def follow_run(desk: Desk, actor: Actor, run_id: str, *, after: int) -> list[AuditEvent]:
     """The run's events since index `after`, oldest first."""
     with desk.database.read() as tx:

@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, text
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from signoff.domain.errors import UnavailableError
+from signoff.domain.errors import InvalidError, UnavailableError
 
 Transaction = Connection
 """An open transaction: what every function of this package takes first."""
@@ -99,6 +99,11 @@ class Database:
         try:
             with self._connect(engine) as connection, connection.begin():
                 yield connection
+        except DataError as error:
+            raise InvalidError(
+                f"The database cannot keep this: {str(error.orig).splitlines()[0]}.",
+                "Take that character or value out.",
+            ) from error
         except (OperationalError, InterfaceError, PoolTimeoutError, DBAPIError) as error:
             refusal = unavailable(error)
             if refusal is None:
