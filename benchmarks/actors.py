@@ -64,5 +64,5 @@ def started(made: Stage, kind: str, count: int = 1) -> Iterator[list[subprocess.
             process.wait(30)
 
 
-if __name__ == "__main__":
+if __name__ == "__main__" and len(sys.argv) > 1:  # `make bench` starts every file
     {"worker": work, "bare": work_bare}[sys.argv[1]](Stage(Path(sys.argv[2]), sys.argv[3], sys.argv[4]))

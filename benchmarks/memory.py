@@ -2,8 +2,8 @@
 
     python benchmarks/memory.py [--gates 10 100000]
 
-The stack is started beside gates that wait already, left alone for fifteen seconds, and looked at; then again after
-200 run lists and 5 inboxes, whose size does depend on what waits. Memory is PSS in MB.
+The stack is started beside gates that wait already, left alone for eight seconds, and looked at; then again after
+50 run lists and 5 inboxes, whose size does depend on what waits. Memory is PSS in MB.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import psycopg
 from stack import get, taken, up
 from stage import about, report, stage
 
-SETTLE_SECONDS = 15
+SETTLE_SECONDS = 8
 
 
 def measure(count: int) -> dict[str, float]:
@@ -29,7 +29,7 @@ def measure(count: int) -> dict[str, float]:
                 row = connection.execute(
                     "SELECT count(*) FROM pg_stat_activity WHERE datname = 'signoff' AND pid <> pg_backend_pid()"
                 ).fetchone()
-            for _ in range(200):
+            for _ in range(50):
                 get(made.home, port, "/runs?limit=50", "bob")
             for _ in range(5):
                 get(made.home, port, "/inbox", "bob")

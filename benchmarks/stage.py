@@ -10,7 +10,9 @@ import json
 import os
 import platform
 import shutil
+import signal
 import statistics
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -170,7 +172,8 @@ def copy_rows(connection: psycopg.Connection, table: Table, column: str, run_id:
 
 @contextmanager
 def home() -> Iterator[Path]:
-    """A throw-away SIGNOFF_HOME; its database is stopped and removed at the end."""
+    """A throw-away SIGNOFF_HOME; its database is stopped and removed at the end, also when told to terminate."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     with tempfile.TemporaryDirectory(prefix="signoff-bench-") as folder:
         path = Path(folder)
         try:
