@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, func, insert, select, tuple_, update
+from sqlalchemy import Row, bindparam, func, insert, select, tuple_, update
 
 from signoff.domain.audit import AuditEvent
 from signoff.domain.errors import AmbiguousError, FencedError, NotFoundError
@@ -314,6 +314,11 @@ def set_step(
         values |= {"started_at": None, "ended_at": None}
     else:
         values["ended_at"] = at
+    # The run's row first: whoever takes the run over holds it, so nothing of ours gets past them.
+    mine = tx.execute(
+        update(runs).where(runs.c.id == run.id, runs.c.epoch == run.epoch).values(step=name, updated_at=at)
+    )
+    _expect_one(mine.rowcount, run)
     done = tx.execute(
         update(steps)
         .where(
@@ -321,12 +326,10 @@ def set_step(
             steps.c.attempt == run.attempt.number,
             steps.c.name == name,
             steps.c.status == former.status.value,
-            select(runs.c.id).where(and_(runs.c.id == run.id, runs.c.epoch == run.epoch)).exists(),
         )
         .values(**values)
     )
     _expect_one(done.rowcount, run)
-    tx.execute(update(runs).where(runs.c.id == run.id, runs.c.epoch == run.epoch).values(step=name, updated_at=at))
     add_events(tx, audit)
 
 
