@@ -167,12 +167,12 @@ class House:
         named = {LOCAL.name: LOCAL} | {environment.name: environment for environment in environments}
         apply_environments(self.desk, SYSTEM, named)
 
-    def version(self, content: str = "", *, model: str = MODEL, **metrics: float) -> str:
+    def version(self, *, model: str = MODEL, **metrics: Any) -> str:
         """Register a version of new bytes, which logged these metrics; its reference."""
         made = self.folder / "made" / str(len(list((self.folder / "made").iterdir())))
         made.mkdir()
         (made / "MLmodel").write_text("flavors: {}")
-        (made / "weights").write_text(content or made.name)
+        (made / "weights").write_text(made.name)
         found = self.registry.resolve(str(made), model)
         self.registry.log(found.lineage.training_run_id or "", metrics)
         return f"models:/{model}/{found.version}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -73,6 +74,15 @@ def test_a_version_trained_outside_satisfies_a_training_step_without_a_command(h
     assert (body["status"], body["model_status"], body["attempt"]) == ("rejected", "rejected", 1)
 
 
+def test_the_second_smallest_file_ends_at_alices_reject(house: House) -> None:
+    house.people(Person("alice", BOB.roles), Person("bob", ALICE.roles), CAROL, DAVE, ERIN)
+    exactly = TRAINED_OUTSIDE.replace("['bob']", "['alice']")
+    run_id = house.submit(exactly, by="bob")
+    assert house.run(run_id)["can_unblock"] == ["alice"]
+    house.decide("alice", run_id, "reject", "approve_model")
+    assert house.status(run_id) == "rejected"
+
+
 def test_requested_changes_wait_for_the_next_version_and_its_approval(house: House) -> None:
     run_id = house.submit(TRAINED_OUTSIDE)
     house.decide("bob", run_id, "request_changes", "approve_model")
@@ -118,7 +128,7 @@ def test_a_check_that_says_no_fails_the_run_before_anybody_is_asked(house: House
 
 
 @pytest.mark.parametrize("metrics", [{}, {"accuracy": float("nan")}])
-def test_a_metric_that_is_missing_or_nan_fails_its_check(house: House, metrics: dict[str, float]) -> None:
+def test_a_metric_that_is_missing_or_nan_fails_its_check(house: House, metrics: dict[str, Any]) -> None:
     run_id = house.submit(CHECKED, house.version(**metrics))
     assert house.status(run_id) == "failed"
 
@@ -160,7 +170,7 @@ def test_a_policy_approves_by_claimed_metrics_where_the_environment_accepts_them
 
 
 @pytest.mark.parametrize("metrics", [{"accuracy": 0.9}, {}, {"accuracy": float("nan")}])
-def test_a_policy_that_does_not_say_yes_asks_people(house: House, metrics: dict[str, float]) -> None:
+def test_a_policy_that_does_not_say_yes_asks_people(house: House, metrics: dict[str, Any]) -> None:
     run_id = house.submit(AUTO, house.version(**metrics))
     assert house.status(run_id) == "waiting"
     assert house.gate(run_id)["decisions"] == []

@@ -54,7 +54,7 @@ def test_every_route_wants_to_know_who_asks(house: House) -> None:
 
 @pytest.mark.parametrize("header", ["Bearer x", "Bearer ", "Basic YTpi", "bearer signoff_" + "0" * 42, "é"])
 def test_a_credential_that_is_none_lets_nobody_in(house: House, header: str) -> None:
-    answer = house.client.get("/api/v1/runs", headers={"Authorization": header.encode()})
+    answer = house.client.get("/api/v1/runs", headers={b"Authorization": header.encode()})
     refused(answer, 401, "not_authenticated")
 
 
