@@ -60,6 +60,7 @@ def main() -> None:
         commands = {
             "bare": [sys.executable, "-c", "pass"],
             "help": [*signoff, "--help"],
+            "help_of_submit": [*signoff, "submit", "--help"],
             "validate_10_steps": [*signoff, "validate", pipeline(Path(folder), 10)],
             "validate_1000_steps": [*signoff, "validate", pipeline(Path(folder), 1000)],
         }
