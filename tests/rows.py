@@ -6,7 +6,6 @@ tests that tell random stories.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -115,7 +114,7 @@ class Rows:
         """
         for count in range(1000):
             action = next_action(self.run)
-            assert action == next_action(copy.deepcopy(self.run))
+            assert action == next_action(replace(self.run))
             is_deployment = isinstance(action, DoStep) and isinstance(action.step, DeploymentStep)
             if isinstance(action, Wait) or (halts and is_deployment) or not self.do(action):
                 return count

@@ -49,6 +49,9 @@ RISK = a_rule("group:risk", name="environment: risk", allow_policy=False)
 
 references = st.sampled_from([*DECIDERS, "group:risk", "group:leads"])
 accidents = st.lists(st.sampled_from([Accident.NONE] * 3 + [*Accident, Accident.CHECK_FAILS]), max_size=6)
+STAGES = (["test", "approve", "approve", "deploy"], ["approve", "deploy", "approve", "deploy"])
+"""Shapes in which one approval depends on what became of another."""
+
 groups_of = st.frozensets(st.sampled_from(["risk", "leads"]))
 rule_lists = st.lists(st.lists(references, min_size=1, max_size=3, unique=True), min_size=1, max_size=2)
 
@@ -65,15 +68,11 @@ def approvals(draw: st.DrawFn, name: str) -> ApprovalStep:
 @st.composite
 def pipelines(draw: st.DrawFn) -> Pipeline:
     """A pipeline that `spec` would take: no training after an approval or deployment."""
-    steps: list[Step] = []
-    for kind in draw(st.lists(st.sampled_from(["train", "pass", "test"]), max_size=3)):
-        steps.append(step_of(draw, kind, len(steps)))
-    for kind in draw(
-        st.lists(st.sampled_from(["test", "approve", "approve", "deploy", "deploy"]), min_size=1, max_size=5)
-    ):
-        steps.append(step_of(draw, kind, len(steps)))
-    if draw(st.booleans()):
-        steps.append(step_of(draw, "deploy", len(steps)))
+    makes = st.lists(st.sampled_from(["train", "pass", "test"]), max_size=2)
+    asks = st.lists(st.sampled_from(["approve", "approve", "deploy", "test"]), min_size=1, max_size=4)
+    ends = st.sampled_from([[], ["deploy"]])
+    kinds = st.sampled_from(STAGES) | st.tuples(makes, asks, ends).map(lambda found: [*found[0], *found[1], *found[2]])
+    steps = [step_of(draw, kind, number) for number, kind in enumerate(draw(kinds))]
     return a_pipeline(*steps, max_attempts=draw(st.sampled_from([3, 2, 1])))
 
 
