@@ -50,7 +50,6 @@ def main(status: int, grace: float, memory: int, argv: list[str]) -> None:
     command = os.fork()
     if command == 0:
         _become(argv, status, memory, guard, prctl)
-    os.write(status, f"group {command}\n".encode())
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 1)  # the log ends when the last process that writes to it does
     os.dup2(null, 2)
@@ -62,6 +61,8 @@ def _become(argv: list[str], status: int, memory: int, guard: int, prctl: Callab
     """Turn this forked process into the command, in its own session; never returns."""
     try:
         os.setsid()
+        # Said by the child, before it can do anything: a command that kills its guard must still be found.
+        os.write(status, f"group {os.getpid()}\n".encode())
         prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != guard:
             os._exit(127)
