@@ -221,6 +221,13 @@ def test_measured_evidence_is_enough() -> None:
     assert lacking(MEASURED, [an_evidence(a_check())], [], VERSION.digest) is None
 
 
+def test_an_uncertain_check_is_not_a_passed_one() -> None:
+    unsure = an_evidence(a_check("auc > 0.9", CheckStatus.UNCERTAIN))
+    assert lacking(PASSED, [unsure], [], VERSION.digest) == (
+        "production requires every check to pass, and these did not: auc > 0.9."
+    )
+
+
 def test_failed_checks_are_refused_where_the_environment_says_so() -> None:
     bad = an_evidence(a_check("recall > 0.8", CheckStatus.FAILED))
     found = lacking(PASSED, [an_evidence(a_check()), bad], [], VERSION.digest)

@@ -18,7 +18,7 @@ from factories import (
     an_approval,
 )
 from signoff.domain.gate import GateStatus
-from signoff.domain.pipeline import OnDeployFail, OnReject, OnTestFail, Step
+from signoff.domain.pipeline import DeploymentStep, OnDeployFail, OnReject, OnTestFail, Step
 from signoff.domain.run import (
     ENDED,
     FINAL,
@@ -164,6 +164,13 @@ def test_a_failed_check_may_go_on_to_the_people() -> None:
     test = a_test(on_fail=OnTestFail.CONTINUE)
     run = a_run(a_pipeline(test, RETRAINS), steps={"test": StepStatus.FAILED})
     assert next_action(run) == OpenGate(RETRAINS)
+
+
+def test_a_failed_check_never_goes_on_to_a_deployment_that_nobody_decides_about() -> None:
+    test = a_test(on_fail=OnTestFail.CONTINUE)
+    for rest in ((), (DeploymentStep("deploy", "local"),), (DeploymentStep("deploy", "local"), RETRAINS)):
+        run = a_run(a_pipeline(test, *rest), steps={"test": StepStatus.FAILED})
+        assert next_action(run) == Finish(RunStatus.FAILED)
 
 
 def test_a_failed_check_may_start_the_training_again() -> None:

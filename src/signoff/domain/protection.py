@@ -10,7 +10,7 @@ from datetime import datetime
 
 from signoff.domain.actor import Directory
 from signoff.domain.environment import Deployment, DeploymentKind, Environment
-from signoff.domain.evidence import Evidence, Provenance
+from signoff.domain.evidence import CheckStatus, Evidence, Provenance, Severity
 from signoff.domain.gate import Decision, Gate, GateStatus, Subject, evaluate
 from signoff.domain.pipeline import ApprovalStep, DeploymentStep, RuleSpec
 from signoff.domain.run import Run
@@ -106,9 +106,14 @@ def lacking(
             "Let a test step with a `run` report what its checks read."
         )
     if require.checks_passed:
-        failed = [check.name for found in evidence for check in found.failed]
-        if failed:
-            return f"{environment.name} requires every check to pass, and these did not: {', '.join(failed)}."
+        short = [
+            check.name
+            for found in evidence
+            for check in found.checks
+            if check.severity is Severity.FAIL and check.status is not CheckStatus.PASSED
+        ]
+        if short:
+            return f"{environment.name} requires every check to pass, and these did not: {', '.join(short)}."
     came_from = require.came_from
     if came_from is not None and not any(
         d.environment == came_from and d.digest == digest and d.live_at is not None for d in deployed_before

@@ -298,11 +298,19 @@ def _of_live_step(run: Run, step: Step) -> Action:
 
 def _after_failure(run: Run, position: int, step: Step, state: StepRun) -> Action | None:
     if isinstance(step, TestStep):
-        if step.on_fail is OnTestFail.CONTINUE:
+        if step.on_fail is OnTestFail.CONTINUE and _people_follow(run.pipeline, position):
             return None
         if step.on_fail is OnTestFail.RETRAIN:
             return _retrain(run, position, Cause.CHECK_FAILED, RunStatus.FAILED)
     return Finish(RunStatus.FAILED, state.note or state.error or "")
+
+
+def _people_follow(pipeline: Pipeline, position: int) -> bool:
+    """Whether an approval stands between step number `position` and the next deployment: `continue` is for people."""
+    for step in pipeline.steps[position + 1 :]:
+        if isinstance(step, ApprovalStep | DeploymentStep):
+            return isinstance(step, ApprovalStep)
+    return False
 
 
 def _after_verdict(run: Run, position: int, step: Step) -> Action:
