@@ -8,6 +8,7 @@ the worker says so or dies. `LocalRunner.run` may be called from many threads at
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import os
 import selectors
@@ -288,8 +289,11 @@ _ENDED_BY_SIGNAL = frozenset(
 def _not_started(argv: tuple[str, ...], number: int, place: Workplace) -> MachineryError:
     """Why the first word of the command could not be executed, and what to do."""
     word = argv[0]
+    is_path = "/" in word
+    if number == errno.EACCES and not is_path and shutil.which(word, mode=os.F_OK) is None:
+        number = errno.ENOENT  # it is nowhere on PATH; a folder there that may not be read makes it look forbidden
     why = f"The command could not be started: {word!r}: {os.strerror(number)}."
-    if (place.project / word).is_file() and "/" not in word:
+    if (place.project / word).is_file() and not is_path:
         hint = f"It is a file of the project: write './{word}', or name its interpreter, as in 'python {word}'."
     elif (place.project / word).is_file():
         hint = f"Make it executable and check its first line, or name its interpreter, as in 'python {word}'."

@@ -84,7 +84,7 @@ def _check_target(link: tarfile.TarInfo) -> None:
     target, parent = PurePosixPath(link.linkname), PurePosixPath(link.name).parent
     ups = next((count for count, part in enumerate(target.parts) if part != ".."), len(target.parts))
     if target.is_absolute() or ".." in target.parts[ups:] or ups > len(parent.parts):
-        raise SnapshotError(f"The snapshot's link {link.name!r} leads out of its folder.")
+        raise SnapshotError(f"The snapshot cannot be unpacked: its link {link.name!r} leads out of its folder.")
 
 
 class _Limited:
