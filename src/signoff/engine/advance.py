@@ -35,7 +35,7 @@ from signoff.domain.run import (
 from signoff.engine import attempts, deploying, gates, testing, training
 from signoff.engine.events import event
 from signoff.engine.jobs import wake_run
-from signoff.engine.machinery import LOG, Machinery
+from signoff.engine.machinery import LOG, Machinery, scratch_of
 from signoff.engine.mirror import mirror
 from signoff.store import runs
 
@@ -62,6 +62,7 @@ def advance(machinery: Machinery, run_id: str) -> None:
     with machinery.database.begin() as tx:
         run = runs.take_run(tx, run_id)
     log = LOG.bind(run=run_id)
+    scratch = scratch_of(run)
     try:
         while _do_one(machinery, run):
             with machinery.database.begin() as tx:
@@ -73,6 +74,8 @@ def advance(machinery: Machinery, run_id: str) -> None:
         log.info("this worker's part in the run is over", why=stopped.what)
     except HandedBackError:
         _hand_back(machinery, run_id, run.epoch)
+    finally:
+        machinery.clean(scratch)
     mirror(machinery, run_id)
 
 

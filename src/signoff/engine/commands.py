@@ -14,7 +14,7 @@ from signoff.domain.evidence import CheckStatus, Metric, to_plain
 from signoff.domain.pipeline import Command
 from signoff.domain.run import Run
 from signoff.engine.logbook import Logbook
-from signoff.engine.machinery import LOG, Machinery
+from signoff.engine.machinery import LOG, Machinery, scratch_of
 from signoff.ports import Task
 from signoff.store import evidence, gates, runs
 
@@ -54,7 +54,7 @@ def run_command(
         MachineryError: it could not start, took too long or wrote too much.
     """
     attempt = run.attempt.number
-    scratch = machinery.work / run.id / f"{step}-{attempt}"
+    scratch = machinery.work / scratch_of(run) / f"{step}-{attempt}"
     scratch.mkdir(parents=True, exist_ok=True)
     folder = machinery.checkout(run.snapshot_digest, scratch / "folder.tgz") if run.snapshot_digest else None
     tries = run.attempt.step(step).tries

@@ -19,7 +19,7 @@ from signoff.engine.commands import key_of
 from signoff.engine.events import event
 from signoff.engine.gates import void_gate
 from signoff.engine.jobs import wake_run
-from signoff.engine.machinery import Machinery
+from signoff.engine.machinery import Machinery, scratch_of
 from signoff.engine.testing import evidence_digests
 from signoff.ports import Release
 from signoff.store import deployments, evidence, gates, people, runs
@@ -152,7 +152,7 @@ def deploy(machinery: Machinery, run: Run, step: DeploymentStep) -> None:
     live = mine or done
     if live is None or live.run_id != run.id:
         raise MachineryError(f"{step.name} lost its place in {environment.name}.", "`signoff retry` takes it again.")
-    copy = machinery.folder_of(run.id, f"{step.name}-{run.attempt.number}")
+    copy = machinery.folder_of(scratch_of(run), f"{step.name}-{run.attempt.number}")
     found = replace(version, digest=machinery.registry.fetch(version, copy).digest)
     stale = unapproved(
         run, position, environment, decided, directory, manifest_digest=found.digest, now=machinery.clock()
@@ -194,7 +194,7 @@ def deploy(machinery: Machinery, run: Run, step: DeploymentStep) -> None:
         )
         deployments.set_live(tx, live, address=address, at=at, audit=[succeeded])
         wake_others(tx, run.model, but=run.id)
-    machinery.clean(run.id, Path(copy).name)
+    machinery.clean(scratch_of(run), Path(copy).name)
 
 
 def _approval(run: Run, position: int) -> dict[str, object]:

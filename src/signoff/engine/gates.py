@@ -19,7 +19,7 @@ from signoff.domain.run import ConfirmGate, EndGateStep, OpenGate, Run, RunStatu
 from signoff.domain.version import ModelVersion
 from signoff.engine.champion import find_champion, guarded_environment
 from signoff.engine.events import event
-from signoff.engine.machinery import LOG, Machinery
+from signoff.engine.machinery import LOG, Machinery, scratch_of
 from signoff.engine.testing import earlier_evidence, evidence_digests, scope_of
 from signoff.store import evidence, gates, people, runs
 from signoff.store.database import Transaction
@@ -168,11 +168,11 @@ def confirm_gate(machinery: Machinery, run: Run, action: ConfirmGate) -> None:
 
 def _present_version(machinery: Machinery, run: Run, version: ModelVersion) -> ModelVersion:
     """The version with the digest of its bytes as they are in the registry now."""
-    copy = machinery.folder_of(run.id, "confirm")
+    copy = machinery.folder_of(scratch_of(run), "confirm")
     try:
         return replace(version, digest=machinery.registry.fetch(version, copy).digest)
     finally:
-        machinery.clean(run.id, "confirm")
+        machinery.clean(scratch_of(run), "confirm")
 
 
 def _champion_says_otherwise(machinery: Machinery, run: Run, position: int) -> str | None:

@@ -15,6 +15,7 @@ import structlog
 
 from signoff.domain.environment import Environment
 from signoff.domain.errors import MachineryError
+from signoff.domain.run import Run
 from signoff.ports import Blobs, Deployer, Registry, Runner, Tracking
 from signoff.store.database import Database
 
@@ -79,3 +80,8 @@ class Machinery:
         """Remove a scratch folder."""
         with suppress(OSError):
             shutil.rmtree(self.work.joinpath(*names))
+
+
+def scratch_of(run: Run) -> str:
+    """The name of the scratch folder for this hold on `run`: whoever was overtaken must not sweep it from under us."""
+    return f"{run.id}-{run.epoch}"

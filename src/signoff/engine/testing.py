@@ -23,7 +23,7 @@ from signoff.domain.version import ModelVersion
 from signoff.engine.champion import find_champion
 from signoff.engine.commands import champion_context, key_of, patiently, run_command
 from signoff.engine.events import event
-from signoff.engine.machinery import Machinery
+from signoff.engine.machinery import Machinery, scratch_of
 from signoff.engine.outputs import keep_files, read_junit, read_metrics
 from signoff.store import evidence, runs
 
@@ -91,7 +91,7 @@ def test_version(machinery: Machinery, run: Run, step: TestStep) -> None:
                 )
             ],
         )
-    machinery.clean(run.id, f"{step.name}-{run.attempt.number}")
+    machinery.clean(scratch_of(run), f"{step.name}-{run.attempt.number}")
 
 
 def _measure(
@@ -104,7 +104,7 @@ def _measure(
     """Run the test command against a verified copy and read what it left."""
     if step.command is None:
         raise ValueError(f"{step.name} has no command")
-    copy = machinery.folder_of(run.id, f"{step.name}-{run.attempt.number}", "model")
+    copy = machinery.folder_of(scratch_of(run), f"{step.name}-{run.attempt.number}", "model")
     manifest = machinery.registry.fetch(version, copy)
     if manifest.digest != version.digest:
         raise DigestMismatchError(

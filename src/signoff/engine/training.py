@@ -9,7 +9,7 @@ from signoff.domain.run import PassStep, Run, StepStatus
 from signoff.engine.champion import find_champion
 from signoff.engine.commands import champion_context, key_of, patiently, run_command
 from signoff.engine.events import event
-from signoff.engine.machinery import Machinery
+from signoff.engine.machinery import Machinery, scratch_of
 from signoff.store import runs
 
 
@@ -55,7 +55,7 @@ def train(machinery: Machinery, run: Run, step: TrainingStep) -> None:
             note=f"trained {version.label}",
             audit=[event(Event.STEP_SUCCEEDED, run, at, step=step.name, version=version.version)],
         )
-    machinery.clean(run.id, f"{step.name}-{run.attempt.number}")
+    machinery.clean(scratch_of(run), f"{step.name}-{run.attempt.number}")
 
 
 def pass_training(machinery: Machinery, run: Run, action: PassStep) -> None:
