@@ -24,6 +24,8 @@ LAST_WORDS = 15
 """How many log lines a failure shows."""
 LAUNCH_TIMEOUT = 120.0
 """Seconds for the launcher to import MLflow on a slow, cold machine; not part of a model's health time."""
+_STOPS_ACCEPTING_WITHIN = 5.0
+"""Seconds that a swap waits for the former server to say that it takes nothing new."""
 DRAIN_TIMEOUT = 60.0
 """Seconds that requests in flight get during a swap before the former server is killed."""
 
@@ -185,6 +187,13 @@ class Child:
                 await self._answer()
         except TimeoutError:
             raise RefusedError("unhealthy", f"{self.served.label} did not begin to accept connections.") from None
+
+    async def stop_accepting(self) -> None:
+        """Tell it to drain, and wait until every new connection is its successor's."""
+        await self._tell({"command": "drain"})
+        with contextlib.suppress(RefusedError, TimeoutError):
+            async with asyncio.timeout(_STOPS_ACCEPTING_WITHIN):
+                await self._answer()
 
     async def finish(self, command: str, patience: float) -> None:
         """Tell it to ``drain`` (answer what is open, take nothing new) or ``stop``; killed after `patience` seconds."""

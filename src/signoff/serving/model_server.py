@@ -143,7 +143,10 @@ class ModelServer:
                     self._server.servers.append(accepting)
                     writer.write(b"{}\n")
                 case "drain":
-                    self._draining = self._draining or loop.create_task(self._drain())
+                    if self._draining is None:
+                        self._stop_accepting()
+                        self._draining = loop.create_task(self._drain())
+                    writer.write(b"{}\n")
                 case _:
                     return
         os._exit(0)  # the supervisor is gone, and the address with it
@@ -154,13 +157,16 @@ class ModelServer:
         protocol: asyncio.Protocol = factory(config=self._config, server_state=state, app_state={})
         return protocol
 
-    async def _drain(self) -> None:
+    def _stop_accepting(self) -> None:
         """Accept nothing more; answer whatever still comes on open connections, saying that they close then."""
         for server in self._server.servers:
             server.close()
         close = (b"connection", b"close")
         self._config.encoded_headers.append(close)
         self._server.server_state.default_headers.append(close)
+
+    async def _drain(self) -> None:
+        """End when the last connection has closed."""
         while self._server.server_state.connections:  # noqa: ASYNC110  (uvicorn tells nobody)
             await asyncio.sleep(0.05)
         self._server.should_exit = True

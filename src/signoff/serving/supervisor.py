@@ -197,6 +197,7 @@ class Supervisor:
         self._spawn(self._watch(child))
         log(f"{child.served.label} is live")
         if leaving:
+            await leaving.stop_accepting()
             self._spawn(self._drain(leaving))
 
     def _save(self, live: Served, former: Served | None) -> None:
