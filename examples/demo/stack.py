@@ -20,7 +20,8 @@ from typing import Any, Self
 import signoff
 from demo.telling import StepError, Telling
 from signoff.sdk.client import Client
-from signoff.server.stack import down, is_answering
+from signoff.server.background import is_answering
+from signoff.server.stack import down
 from signoff.settings import read_settings
 from signoff.store.cluster import cluster_at
 

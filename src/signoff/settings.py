@@ -84,6 +84,16 @@ class Settings:
         return self.home / "credentials"
 
 
+def prepare_home(settings: Settings) -> None:
+    """Make the home folder; ConfigurationError when that is impossible."""
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"{settings.home} cannot be made: {error.strerror}.", "Set SIGNOFF_HOME to a folder that you may write."
+        ) from error
+
+
 def default_home(environment: Mapping[str, str]) -> Path:
     """SIGNOFF_HOME, or /var/lib/signoff as root, or the platform's data folder."""
     chosen = environment.get("SIGNOFF_HOME")

@@ -17,7 +17,7 @@ from fault_scene import ROUNDS, Scene, a_scene, kill, until
 from signoff.domain.run import RunStatus
 from signoff.sdk.client import Client
 from signoff.sdk.errors import ApiError, ServerUnreachableError
-from signoff.server.stack import is_answering
+from signoff.server.background import is_answering
 from signoff.wire.gates import DecisionRequest
 
 PEOPLE = """\

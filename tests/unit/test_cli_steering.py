@@ -97,7 +97,8 @@ def test_the_parts_of_the_stack_are_started_with_what_was_asked(
     type_: Type, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     called: list[Any] = []
-    monkeypatch.setattr("signoff.server.up", lambda s, h, p, *, detach: called.append(("up", s.home, h, p, detach)))
+    monkeypatch.setattr("signoff.server.up_detached", lambda s, h, p: called.append(("up detached", s.home, h, p)))
+    monkeypatch.setattr("signoff.server.up", lambda s, h, p: called.append(("up", s.home, h, p)))
     monkeypatch.setattr("signoff.server.serve", lambda s, h, p: called.append(("serve", s.home, h, p)))
     monkeypatch.setattr("signoff.server.down", lambda _: True)
     monkeypatch.setattr("signoff.bootstrap.work", lambda s, concurrency: called.append(("work", s.home, concurrency)))
@@ -106,13 +107,15 @@ def test_the_parts_of_the_stack_are_started_with_what_was_asked(
         "signoff is up at http://localhost:8010.",
         "  you are bob",
     ]
+    assert type_("up").status == 0
     assert type_("serve", "--host", "::1").status == 0
     assert type_("worker", "--concurrency", "2").status == 0
     assert type_("migrate").out == "The tables are up to date.\n"
     assert type_("down").out == "signoff is down.\n"
     assert type_("down", "--json").document == {"was_up": True}
     assert called == [
-        ("up", home, "127.0.0.1", 9000, True),
+        ("up detached", home, "127.0.0.1", 9000),
+        ("up", home, "127.0.0.1", 8010),
         ("serve", home, "::1", 8010),
         ("work", home, 2),
         ("migrate", home),

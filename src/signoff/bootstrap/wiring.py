@@ -21,7 +21,7 @@ from signoff.adapters.runner.snapshot import unpack
 from signoff.domain.errors import ConfigurationError
 from signoff.engine.machinery import Machinery
 from signoff.service.desk import Desk
-from signoff.settings import Settings
+from signoff.settings import Settings, prepare_home
 from signoff.store import embedded
 from signoff.store.database import Database
 from signoff.store.migrate import upgrade
@@ -33,16 +33,6 @@ _SERVER_CONNECTIONS = 12
 def clock() -> datetime:
     """Now, in UTC."""
     return datetime.now(UTC)
-
-
-def prepare_home(settings: Settings) -> None:
-    """Make the home folder; ConfigurationError when that is impossible."""
-    try:
-        settings.home.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigurationError(
-            f"{settings.home} cannot be made: {error.strerror}.", "Set SIGNOFF_HOME to a folder that you may write."
-        ) from error
 
 
 @contextmanager

@@ -28,9 +28,11 @@ def up(
     from signoff import server
     from signoff.settings import read_settings
 
-    server.up(read_settings(), host, port, detach=detach)
     if detach:
+        server.up_detached(read_settings(), host, port)
         _say_up(Screen(common))
+    else:
+        server.up(read_settings(), host, port)
     return Exit.DONE
 
 
