@@ -70,8 +70,8 @@ docs: $(READY)
 
 lock: $(READY)
 	$(TIMED) "uv" $(INSTALL) --require-hashes -r requirements/uv.txt
-	$(TIMED) "requirements/dev.txt" $(UV) --upgrade pyproject.toml --extra evaluate --group dev -o requirements/dev.txt
-	$(TIMED) "requirements/run.txt" $(UV) pyproject.toml --extra evaluate -c requirements/dev.txt -o requirements/run.txt
+	$(TIMED) "requirements/dev.txt" $(UV) --upgrade pyproject.toml --extra evaluate --extra pictures --group dev -o requirements/dev.txt
+	$(TIMED) "requirements/run.txt" $(UV) pyproject.toml --extra evaluate --extra pictures -c requirements/dev.txt -o requirements/run.txt
 
 clean:
 	$(TIMED) "remove what was made" rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
