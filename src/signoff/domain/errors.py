@@ -217,6 +217,15 @@ class MachineryError(SignoffError):
         self.is_retryable = is_retryable
 
 
+class PredictionsError(MachineryError):
+    """A predictions file that cannot be read as one; the message names file, column and row. The same bytes stay wrong."""
+
+    code = "predictions"
+
+    def __init__(self, what: str, hint: str = "") -> None:
+        super().__init__(what, hint, is_retryable=False)
+
+
 class UnhealthyError(SignoffError):
     """The deployed version did not get healthy; the former one serves on."""
 
