@@ -6,9 +6,11 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from signoff.domain.version import digest_json
+
+_SAME_LEVEL = 1e-9
 
 
 class Provenance(StrEnum):
@@ -33,23 +35,49 @@ class CheckStatus(StrEnum):
     UNCERTAIN = "uncertain"
 
 
+class Task(StrEnum):
+    """What kind of question a model answers."""
+
+    BINARY = "binary"
+    MULTICLASS = "multiclass"
+    REGRESSION = "regression"
+
+
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A confidence interval, ends included, in the metric's own unit."""
+    """A confidence interval, ends included, in the metric's own unit.
+
+    `level` is its confidence. `method` is how it was made (``wilson``, ``delong``, ``bca``); ``claimed`` where somebody
+    else did, and empty where nobody says.
+    """
 
     low: float
     high: float
+    level: float = 0.95
+    method: str = ""
 
     def __post_init__(self) -> None:
         if math.isnan(self.low) or math.isnan(self.high) or self.low > self.high:
             raise ValueError(f"not an interval: {self.low} to {self.high}")
+        if not 0 < self.level < 1:
+            raise ValueError(f"not a level of confidence: {self.level}")
+
+
+@dataclass(frozen=True, slots=True)
+class RowsNeeded:
+    """About how many rows like these would settle, at `level`, on which side of `limit` a metric is."""
+
+    limit: float
+    rows: int
+    level: float = 0.95
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
     """One number about a model version: its value, how sure it is, on how many rows, and who says so.
 
-    A value that is not finite was reported as such; it never passes a check.
+    A value that is not finite was reported as such; it never passes a check. `further` are intervals at other levels,
+    `seed` is that of what was random in them, `needed` how many rows would settle which limit.
     """
 
     name: str
@@ -58,11 +86,91 @@ class Metric:
     interval: Interval | None = None
     n: int | None = None
     step: str | None = None
+    further: tuple[Interval, ...] = ()
+    seed: int | None = None
+    needed: tuple[RowsNeeded, ...] = ()
 
     @property
     def is_usable(self) -> bool:
         """Whether the value is a finite number."""
         return math.isfinite(self.value)
+
+    def at(self, level: float) -> Interval | None:
+        """The interval at `level`, or the next surer one; None where no interval is as sure.
+
+        A metric that has intervals, but none as sure as `level`, is not to be taken for one without intervals.
+        """
+        known = [interval for interval in (self.interval, *self.further) if interval is not None]
+        return min(
+            (interval for interval in known if interval.level > level - _SAME_LEVEL),
+            key=lambda interval: interval.level,
+            default=None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The candidate minus the champion on the same rows: paired, so what is hard for both does not count.
+
+    `difference` is in the metric's unit. `detectable` is the smallest difference that so many rows could have shown,
+    `better` says which direction is.
+    """
+
+    metric: str
+    difference: Metric
+    p_value: float | None
+    method: str
+    n: int
+    detectable: float | None
+    better: Literal["higher", "lower"]
+
+
+@dataclass(frozen=True, slots=True)
+class SliceResult:
+    """One metric of the rows where `columns` have `values`.
+
+    `to_rest` is the difference to all other rows, `to_champion` the paired one to the champion on these rows,
+    `p_adjusted` is corrected for how many slices were looked at. A slice that is too small to tell is `unsure`.
+    """
+
+    columns: tuple[str, ...]
+    values: tuple[str, ...]
+    n: int
+    metric: str
+    value: float
+    interval: Interval | None = None
+    to_rest: float | None = None
+    to_champion: Metric | None = None
+    status: Literal["fine", "worse", "unsure"] = "unsure"
+    p_adjusted: float | None = None
+    further: tuple[Interval, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """How people name it: ``region north, age 18 to 25``."""
+        return ", ".join(f"{column} {value}" for column, value in zip(self.columns, self.values, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class FairnessGap:
+    """How far the groups of a sensitive column are apart, by one definition of fairness; 0 is no gap."""
+
+    column: str
+    definition: Literal["demographic_parity", "equalised_odds"]
+    value: float
+    interval: Interval | None
+    groups: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TestSet:
+    """The rows that a version was judged on. `looks`: how often this model was judged on them, this time included."""
+
+    __test__ = False  # pytest would take the name for a test class
+
+    digest: str
+    rows: int
+    looks: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +186,10 @@ class CheckResult:
     uses_champion: bool = False
     is_measured: bool = True
     """Whether every metric that it read was measured; a check that read a claimed one says so here."""
+    slice: str | None = None
+    """The slice that it is about, of a check that is made for each."""
+    level: float | None = None
+    """The confidence at which it was judged; None where no check of a pipeline said it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +211,17 @@ class EvidenceFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture as a Vega-Lite specification beside its table: paths of kept files. `reading` says what it shows."""
+
+    name: str
+    title: str
+    reading: str
+    spec: str
+    table: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """Everything one step found out about one version's bytes. Its digest is part of what a gate signs."""
 
@@ -110,6 +233,12 @@ class Evidence:
     champion: Champion | None = None
     files: tuple[EvidenceFile, ...] = ()
     notes: tuple[str, ...] = ()
+    task: Task | None = None
+    comparisons: tuple[Comparison, ...] = ()
+    slices: tuple[SliceResult, ...] = ()
+    fairness: tuple[FairnessGap, ...] = ()
+    test_set: TestSet | None = None
+    pictures: tuple[Picture, ...] = ()
 
     @property
     def digest(self) -> str:
