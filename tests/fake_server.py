@@ -12,17 +12,9 @@ import httpx2
 
 from signoff.wire.body import Body, Page
 from signoff.wire.catalogue import EnvironmentBody, MeBody
+from signoff.wire.evidence import CheckBody, EvidenceBody, MetricBody
 from signoff.wire.gates import DecisionBody, ExplanationBody, GateBody, RuleBody, StandingBody, SubjectBody
-from signoff.wire.runs import (
-    AttemptBody,
-    CheckBody,
-    DeploymentBody,
-    EvidenceBody,
-    MetricBody,
-    RunBody,
-    SnapshotBody,
-    StepBody,
-)
+from signoff.wire.runs import AttemptBody, DeploymentBody, RunBody, SnapshotBody, StepBody
 
 Answer = Body | httpx2.Response | Exception
 Handler = Callable[[httpx2.Request], Answer]

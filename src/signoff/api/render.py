@@ -9,10 +9,11 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+from signoff.api.render_evidence import evidence_body
 from signoff.domain.audit import AuditEvent
 from signoff.domain.environment import Deployment, Environment
 from signoff.domain.errors import InvalidError
-from signoff.domain.evidence import Evidence, Metric, to_plain
+from signoff.domain.evidence import to_plain
 from signoff.domain.explanation import Explanation
 from signoff.domain.gate import Gate
 from signoff.domain.run import Attempt
@@ -89,42 +90,6 @@ def _attempt(view: RunView, attempt: Attempt) -> runs.AttemptBody:
         note=attempt.note,
         steps=steps,
         gates=[gate_body(found) for found in view.gates if found.gate.attempt == attempt.number],
-    )
-
-
-def evidence_body(digest: str, found: Evidence) -> runs.EvidenceBody:
-    """What one step found out."""
-    return runs.EvidenceBody(
-        digest=digest,
-        metrics=[_metric(metric) for metric in found.metrics],
-        checks=[
-            runs.CheckBody(
-                name=check.name,
-                expression=check.expression,
-                status=check.status.value,
-                severity=check.severity.value,
-                reason=check.reason,
-                seen=to_plain(check.seen),
-                is_measured=check.is_measured,
-            )
-            for check in found.checks
-        ],
-        champion_version=found.champion.version if found.champion else None,
-        champion_metrics=[_metric(m) for m in found.champion.metrics.values()] if found.champion else [],
-        files=[runs.FileBody.model_validate(file) for file in found.files],
-        notes=list(found.notes),
-    )
-
-
-def _metric(metric: Metric) -> runs.MetricBody:
-    return runs.MetricBody(
-        name=metric.name,
-        value=to_plain(metric.value),
-        provenance=metric.provenance.value,
-        low=metric.interval.low if metric.interval else None,
-        high=metric.interval.high if metric.interval else None,
-        n=metric.n,
-        step=metric.step,
     )
 
 

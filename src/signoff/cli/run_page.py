@@ -12,8 +12,9 @@ from signoff.cli.words import ago, deployed, interval, number, outlook, sign, si
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from signoff.wire.evidence import EvidenceBody
     from signoff.wire.gates import DecisionBody, GateBody
-    from signoff.wire.runs import AttemptBody, EvidenceBody, RunBody, StepBody
+    from signoff.wire.runs import AttemptBody, RunBody, StepBody
 
 _WORTH_SAYING = 0.1
 _SAID = {"approve": "approved", "request_changes": "requested changes", "reject": "rejected"}

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from signoff.cli.screen import safe
 
 if TYPE_CHECKING:
-    from signoff.wire.runs import DeploymentBody, MetricBody, RunSummary
+    from signoff.wire.evidence import MetricBody
+    from signoff.wire.runs import DeploymentBody, RunSummary
 
 _SIGNS = {
     "pending": ("○", "dim"),
@@ -107,7 +108,7 @@ def number(value: float | str) -> str:
 
 def interval(metric: MetricBody) -> str:
     """The interval of a metric, or nothing."""
-    return "" if metric.low is None or metric.high is None else f"{metric.low:.4g} to {metric.high:.4g}"
+    return "" if metric.low is None or metric.high is None else f"{number(metric.low)} to {number(metric.high)}"
 
 
 def outlook(waits_for: str) -> str:

@@ -1,4 +1,4 @@
-"""Runs, attempts, steps, evidence, and what a client sends to start or continue one."""
+"""Runs, attempts, steps, and what a client sends to start or continue one."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ from typing import Any
 from pydantic import Field
 
 from signoff.wire.body import Body, Moment, Request
+from signoff.wire.evidence import EvidenceBody
 from signoff.wire.gates import GateBody
-
-Number = float | str
-"""A number; ``"nan"`` and ``"inf"`` as words, because JSON has none."""
 
 
 class SubmitRequest(Request):
@@ -49,50 +47,6 @@ class SnapshotBody(Body):
 
     digest: str
     size: int
-
-
-class MetricBody(Body):
-    """One metric; `low` and `high` are the ends of its interval."""
-
-    name: str
-    value: Number
-    provenance: str
-    low: float | None = None
-    high: float | None = None
-    n: int | None = None
-    step: str | None = None
-
-
-class CheckBody(Body):
-    """What one check said, and why."""
-
-    name: str
-    expression: str
-    status: str
-    severity: str
-    reason: str
-    seen: dict[str, Any] = {}
-    is_measured: bool = True
-
-
-class FileBody(Body):
-    """A file that a step left; `size` in bytes."""
-
-    path: str
-    digest: str
-    size: int
-
-
-class EvidenceBody(Body):
-    """Everything one step found out."""
-
-    digest: str
-    metrics: list[MetricBody] = []
-    checks: list[CheckBody] = []
-    champion_version: str | None = None
-    champion_metrics: list[MetricBody] = []
-    files: list[FileBody] = []
-    notes: list[str] = []
 
 
 class StepBody(Body):
