@@ -7,6 +7,7 @@ match and `FencedError` is raised, so that a stalled worker that wakes up change
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -15,13 +16,13 @@ from sqlalchemy import Row, bindparam, func, insert, select, tuple_, update
 from signoff.domain.audit import AuditEvent
 from signoff.domain.errors import AmbiguousError, FencedError, NotFoundError
 from signoff.domain.pipeline import Pipeline
-from signoff.domain.run import Attempt, Cause, Run, RunStatus, StepRun, StepStatus
+from signoff.domain.run import Attempt, Cause, Run, RunKind, RunStatus, StepRun, StepStatus
 from signoff.domain.version import ModelVersion
 from signoff.store import codec
 from signoff.store.audit import add_events
 from signoff.store.database import Transaction
 from signoff.store.gates import list_gates
-from signoff.store.steps import list_steps, list_steps_of
+from signoff.store.steps import list_steps, list_steps_of, replace_step
 from signoff.store.tables import attempts, pipelines, runs, steps
 
 # Built once: putting a statement together costs several times what sending it does.
@@ -47,6 +48,8 @@ def add_run(tx: Transaction, run: Run, *, at: datetime, audit: Sequence[AuditEve
             attempt=run.attempt.number,
             version=run.attempt.version.version if run.attempt.version else None,
             step=run.pipeline.steps[0].name,
+            kind=run.kind.value,
+            parent_id=run.parent_id,
             created_at=at,
             updated_at=at,
         )
@@ -71,6 +74,8 @@ def _add_attempt(tx: Transaction, run: Run, *, at: datetime) -> None:
             version=codec.plain(codec.VERSION, attempt.version) if attempt.version else None,
             contributors=list(attempt.contributors),
             note=attempt.note,
+            asked=codec.plain(codec.ASKED, attempt.asked),
+            answers=dict(attempt.answers),
             started_at=at,
         )
     )
@@ -93,14 +98,15 @@ def _add_attempt(tx: Transaction, run: Run, *, at: datetime) -> None:
     )
 
 
-_TAKE = update(runs).where(runs.c.id == bindparam("run_id")).values(epoch=runs.c.epoch + 1).returning(runs.c.epoch)
+_TAKE = update(runs).where(runs.c.id == bindparam("run_id")).values(epoch=runs.c.epoch + 1).returning(runs)
 
 
 def take_run(tx: Transaction, run_id: str) -> Run:
     """Take the run over: everybody who took it before can write no more. Returns it with its new epoch."""
-    if tx.execute(_TAKE, {"run_id": run_id}).scalar() is None:
+    row = tx.execute(_TAKE, {"run_id": run_id}).one_or_none()
+    if row is None:
         raise NotFoundError(f"No run is called {run_id}.")
-    return get_run(tx, run_id)
+    return _run(tx, row, row.attempt)
 
 
 def get_run(tx: Transaction, run_id: str, *, attempt: int | None = None) -> Run:
@@ -241,6 +247,8 @@ def _build(tx: Transaction, row: Row[Any], attempt: Attempt, gates: Sequence[Any
         created_at=row.created_at,
         ended_at=row.ended_at,
         error=row.error,
+        kind=RunKind(row.kind),
+        parent_id=row.parent_id,
     )
 
 
@@ -250,7 +258,9 @@ def _pipeline(tx: Transaction, digest: str) -> Pipeline:
 
 def _attempt(row: Row[Any], states: Sequence[StepRun]) -> Attempt:
     version = codec.VERSION.validate_python(row.version) if row.version is not None else None
-    return Attempt(row.number, Cause(row.cause), tuple(states), version, tuple(row.contributors), row.note)
+    asked = codec.ASKED.validate_python(row.asked) if row.asked else ()
+    contributors = tuple(row.contributors)
+    return Attempt(row.number, Cause(row.cause), tuple(states), version, contributors, row.note, asked, row.answers)
 
 
 def set_run(
@@ -264,8 +274,10 @@ def set_run(
     step: str | None = None,
     attempt: int | None = None,
     version: ModelVersion | None = None,
-) -> None:
+) -> Run:
     """Move the run to `status`, if it still stands and belongs to whom it did when `run` was read.
+
+    Returns the run as it is then.
 
     Raises:
         FencedError: somebody else was first.
@@ -284,6 +296,7 @@ def set_run(
         done = tx.execute(_MY_RUN.values(**values), here)
     _expect_one(done.rowcount, run)
     add_events(tx, audit)
+    return replace(run, status=status, error=error, ended_at=values["ended_at"])
 
 
 _MY_RUN = update(runs).where(
@@ -293,19 +306,26 @@ _SET_RUN = _MY_RUN.values({name: bindparam(name) for name in ("status", "updated
 _LIVE = frozenset({RunStatus.RUNNING, RunStatus.WAITING, RunStatus.CHANGES_REQUESTED})
 
 
+_SET_PLACE = (
+    update(runs)
+    .where(runs.c.id == bindparam("run_id"), runs.c.epoch == bindparam("mine"))
+    .values(step=bindparam("name"), updated_at=bindparam("at"))
+)
+
+
 def set_step(
     tx: Transaction, run: Run, name: str, *, status: StepStatus, at: datetime, audit: Sequence[AuditEvent], **more: Any
-) -> None:
+) -> Run:
     """Move a step of the present attempt to `status`, fenced by its former status and the run's epoch.
 
     `more` are columns of the step: tries, evidence_digest, training_run_id, error, note,
-    has_failed_checks.
+    has_failed_checks. Returns the run as it is then.
 
     Raises:
         FencedError: somebody else was first.
     """
     former = run.attempt.step(name)
-    values: dict[str, Any] = {"status": status.value, **more}
+    values: dict[str, Any] = {"status": status, **more}
     if status is StepStatus.RUNNING:
         values |= {"started_at": at, "ended_at": None, "error": more.get("error")}
     elif status is StepStatus.WAITING:
@@ -315,28 +335,19 @@ def set_step(
     else:
         values["ended_at"] = at
     # The run's row first: whoever takes the run over holds it, so nothing of ours gets past them.
-    mine = tx.execute(
-        update(runs).where(runs.c.id == run.id, runs.c.epoch == run.epoch).values(step=name, updated_at=at)
-    )
+    mine = tx.execute(_SET_PLACE, {"run_id": run.id, "mine": run.epoch, "name": name, "at": at})
     _expect_one(mine.rowcount, run)
-    done = tx.execute(
-        update(steps)
-        .where(
-            steps.c.run_id == run.id,
-            steps.c.attempt == run.attempt.number,
-            steps.c.name == name,
-            steps.c.status == former.status.value,
-        )
-        .values(**values)
-    )
-    _expect_one(done.rowcount, run)
+    step = replace(former, **values)
+    _expect_one(replace_step(tx, run.id, run.attempt.number, former.status, step), run)
     add_events(tx, audit)
+    states = tuple(step if other is former else other for other in run.attempt.steps)
+    return replace(run, attempt=replace(run.attempt, steps=states))
 
 
 def set_version(
     tx: Transaction, run: Run, version: ModelVersion, *, contributors: Sequence[str], audit: Sequence[AuditEvent]
-) -> None:
-    """Record which version the present attempt is about."""
+) -> Run:
+    """Record which version the present attempt is about. Returns the run as it is then."""
     done = tx.execute(
         update(runs).where(runs.c.id == run.id, runs.c.epoch == run.epoch).values(version=version.version)
     )
@@ -347,6 +358,7 @@ def set_version(
         .values(version=codec.plain(codec.VERSION, version), contributors=list(contributors))
     )
     add_events(tx, audit)
+    return replace(run, attempt=replace(run.attempt, version=version, contributors=tuple(contributors)))
 
 
 def _expect_one(count: int, run: Run) -> None:
@@ -376,25 +388,3 @@ def get_step_row(tx: Transaction, run_id: str, attempt: int, name: str) -> Row[A
     return tx.execute(
         select(steps).where(steps.c.run_id == run_id, steps.c.attempt == attempt, steps.c.name == name)
     ).one_or_none()
-
-
-def list_models(tx: Transaction, *, after: str | None = None, limit: int = 100) -> list[str]:
-    """The names of all models that a run was ever about, in order."""
-    query = select(runs.c.model).distinct().order_by(runs.c.model).limit(limit)
-    if after is not None:
-        query = query.where(runs.c.model > after)
-    return [str(name) for name in tx.scalars(query)]
-
-
-def list_version_runs(tx: Transaction, model: str, *, version: str | None = None, limit: int = 100) -> list[Row[Any]]:
-    """Attempts that had a version of `model`, newest first: run_id, number, version (JSON), started_at, submitter."""
-    query = (
-        select(attempts.c.run_id, attempts.c.number, attempts.c.version, attempts.c.started_at, runs.c.submitter)
-        .join(runs, runs.c.id == attempts.c.run_id)
-        .where(runs.c.model == model, attempts.c.version.is_not(None))
-        .order_by(attempts.c.started_at.desc())
-        .limit(limit)
-    )
-    if version is not None:
-        query = query.where(attempts.c.version["version"].astext == version)
-    return [*tx.execute(query)]

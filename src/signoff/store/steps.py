@@ -1,11 +1,12 @@
-"""The steps of attempts, read in the order of their pipeline. Used by `store.runs`, which writes them."""
+"""The steps of attempts: read in the order of their pipeline, and one replaced. Used by `store.runs`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import Row, bindparam, select, tuple_
+from sqlalchemy import Row, bindparam, select, tuple_, update
 
 from signoff.domain.run import StepRun, StepStatus
 from signoff.store.database import Transaction
@@ -17,11 +18,29 @@ _OF_ATTEMPT = (
     .where(steps.c.run_id == bindparam("run_id"), steps.c.attempt == bindparam("number"))
     .order_by(steps.c.position)
 )
+_COLUMNS = tuple(field.name for field in fields(StepRun) if field.name != "name")
+_REPLACE = (
+    update(steps)
+    .where(
+        steps.c.run_id == bindparam("its_run"),
+        steps.c.attempt == bindparam("its_attempt"),
+        steps.c.name == bindparam("its_name"),
+        steps.c.status == bindparam("former"),
+    )
+    .values({name: bindparam(name) for name in _COLUMNS})
+)
 
 
 def list_steps_of(tx: Transaction, run_id: str, attempt: int) -> tuple[StepRun, ...]:
     """The steps of one attempt of one run."""
     return tuple(_step(row) for row in tx.execute(_OF_ATTEMPT, {"run_id": run_id, "number": attempt}))
+
+
+def replace_step(tx: Transaction, run_id: str, attempt: int, former: StepStatus, step: StepRun) -> int:
+    """Write `step` over the one of its name if that still stands at `former`; how many rows that were."""
+    values = {name: getattr(step, name) for name in _COLUMNS}
+    here = {"its_run": run_id, "its_attempt": attempt, "its_name": step.name, "former": former.value}
+    return tx.execute(_REPLACE, {**values, **here, "status": step.status.value}).rowcount
 
 
 def list_steps(tx: Transaction, attempts: Sequence[tuple[str, int]]) -> dict[str, tuple[StepRun, ...]]:
