@@ -15,28 +15,21 @@ from factories import CAST, a_version, approvers, at
 from signoff.domain.actor import Directory
 from signoff.domain.environment import Environment
 from signoff.domain.gate import GATE_TRANSITIONS, POLICY_PREFIX, Decision, Gate, GateStatus, Verdict, evaluate
-from signoff.domain.pipeline import ApprovalStep, DeploymentStep, Pipeline, Step, TestStep, TrainingStep
-from signoff.domain.protection import present_subject, unapproved
-from signoff.domain.run import (
-    RUN_TRANSITIONS,
-    STEP_TRANSITIONS,
-    Attempt,
+from signoff.domain.next_action import (
     AwaitSubmission,
-    Cause,
     ConfirmGate,
     DoStep,
     EndGateStep,
     Finish,
     OpenGate,
     PassStep,
-    Run,
-    RunStatus,
     StartAttempt,
-    StepRun,
-    StepStatus,
     Wait,
     next_action,
 )
+from signoff.domain.pipeline import ApprovalStep, DeploymentStep, Pipeline, Step, TestStep, TrainingStep
+from signoff.domain.protection import present_subject, unapproved
+from signoff.domain.run import RUN_TRANSITIONS, STEP_TRANSITIONS, Attempt, Cause, Run, RunStatus, StepRun, StepStatus
 from signoff.domain.version import digest_bytes
 
 PEOPLE = Directory.of([*CAST, *approvers(["frank"], "leads"), *approvers(["grace"], "risk", "leads")])

@@ -24,6 +24,9 @@ TABLE = """
     decide           p     *
     withdraw         p     *
     roll_back        p   a *
+    delegate         p   a *
+    revoke           p   a *
+    break_glass      p     *
     read_audit         u a
     administer           a *
 """
@@ -103,7 +106,11 @@ def test_whose_run_it_is_does_not_matter_for_anything_else(action: Do) -> None:
         assert is_allowed(actor, action, Resource(MODEL, "anna"))
 
 
-NARROWED = {Do.SUBMIT, Do.RESUBMIT, Do.CANCEL, Do.RETRY, Do.COMMENT, Do.DECIDE, Do.WITHDRAW, Do.ROLL_BACK}
+NARROWED = {Do.SUBMIT, Do.RESUBMIT, Do.CANCEL, Do.RETRY, Do.COMMENT, Do.DECIDE, Do.WITHDRAW, Do.ROLL_BACK} | {
+    Do.DELEGATE,
+    Do.REVOKE,
+    Do.BREAK_GLASS,
+}
 
 
 @pytest.mark.parametrize("action", list(Do))

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from factories import a_decision, a_gate, a_rule, approvers
 from signoff.domain.actor import Directory
-from signoff.domain.gate import GateStatus, assign, evaluate, is_satisfiable
+from signoff.domain.gate import GateStatus, evaluate
+from signoff.domain.matching import assign, is_satisfiable
 from signoff.domain.pipeline import RuleSpec
 
 NAMES = ("ann", "ben", "bob", "carol", "dora")

@@ -18,28 +18,30 @@ from factories import (
     an_approval,
 )
 from signoff.domain.gate import GateStatus
-from signoff.domain.pipeline import DeploymentStep, OnDeployFail, OnReject, OnTestFail, Step
-from signoff.domain.run import (
-    ENDED,
-    FINAL,
-    RUN_TRANSITIONS,
-    STEP_TRANSITIONS,
+from signoff.domain.next_action import (
     AwaitSubmission,
-    Cause,
     ConfirmGate,
     DoStep,
     EndGateStep,
     Finish,
     OpenGate,
     PassStep,
+    StartAttempt,
+    Wait,
+    next_action,
+)
+from signoff.domain.pipeline import DeploymentStep, OnDeployFail, OnReject, OnTestFail, Step
+from signoff.domain.run import (
+    ENDED,
+    FINAL,
+    RUN_TRANSITIONS,
+    STEP_TRANSITIONS,
+    Cause,
     Run,
     RunStatus,
-    StartAttempt,
     StepRun,
     StepStatus,
-    Wait,
     is_deployment_ahead,
-    next_action,
 )
 
 TRAINING, TEST, DEPLOYMENT = a_training(), a_test(), a_deployment_step()

@@ -18,6 +18,7 @@ from rows import PEOPLE, Accident, Rows, new_steps
 from signoff.domain.actor import Directory
 from signoff.domain.environment import Environment
 from signoff.domain.gate import GateStatus, Verdict, deciders
+from signoff.domain.next_action import DoStep, Wait, next_action
 from signoff.domain.pipeline import (
     ApprovalStep,
     DeploymentStep,
@@ -29,18 +30,7 @@ from signoff.domain.pipeline import (
     TestStep,
     TrainingStep,
 )
-from signoff.domain.run import (
-    ENDED,
-    FINAL,
-    RUN_TRANSITIONS,
-    STEP_TRANSITIONS,
-    Cause,
-    DoStep,
-    RunStatus,
-    StepStatus,
-    Wait,
-    next_action,
-)
+from signoff.domain.run import ENDED, FINAL, RUN_TRANSITIONS, STEP_TRANSITIONS, Cause, RunStatus, StepStatus
 from signoff.domain.version import digest_bytes
 
 ROUNDS: Final = int(os.environ.get("SIGNOFF_TEST_ROUNDS", "1"))

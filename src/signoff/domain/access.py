@@ -28,6 +28,9 @@ class Do(StrEnum):
     WITHDRAW = "withdraw"
     ROLL_BACK = "roll_back"
     READ_AUDIT = "read_audit"
+    DELEGATE = "delegate"
+    REVOKE = "revoke"
+    BREAK_GLASS = "break_glass"
     ADMINISTER = "administer"
 
 
@@ -53,12 +56,15 @@ ALLOWED_ROLES: Mapping[Do, frozenset[Role]] = {
     Do.DECIDE: frozenset({Role.APPROVER}),
     Do.WITHDRAW: frozenset({Role.APPROVER}),
     Do.ROLL_BACK: frozenset({Role.APPROVER, Role.ADMIN}),
+    Do.DELEGATE: frozenset({Role.APPROVER, Role.ADMIN}),
+    Do.REVOKE: frozenset({Role.APPROVER, Role.ADMIN}),
+    Do.BREAK_GLASS: frozenset({Role.APPROVER}),
     Do.READ_AUDIT: frozenset({Role.AUDITOR, Role.ADMIN}),
     Do.ADMINISTER: frozenset({Role.ADMIN}),
 }
 """Which roles may do what; one of them is enough."""
 
-NEEDS_SESSION = frozenset({Do.DECIDE, Do.WITHDRAW, Do.ROLL_BACK, Do.ADMINISTER})
+NEEDS_SESSION = frozenset({Do.DECIDE, Do.WITHDRAW, Do.ROLL_BACK, Do.DELEGATE, Do.REVOKE, Do.BREAK_GLASS, Do.ADMINISTER})
 """What an API token never does, whoever holds it."""
 
 _OWN_ONLY = frozenset({Do.CANCEL, Do.RETRY})

@@ -32,6 +32,25 @@ class Requirements:
 
 
 @dataclass(frozen=True, slots=True)
+class Freeze:
+    """From when until when (the end excluded) nothing is deployed, and why."""
+
+    since: datetime
+    until: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class BreakGlass:
+    """Who may deploy without review in an emergency, how long the review may come after, and what if it does not."""
+
+    approvers: tuple[str, ...]
+    required_approvals: int = 2
+    expires: timedelta = timedelta(hours=24)
+    on_expiry: Literal["escalate", "return_to_former"] = "escalate"
+
+
+@dataclass(frozen=True, slots=True)
 class Environment:
     """A place that models are deployed to, with its protection rules."""
 
@@ -42,6 +61,8 @@ class Environment:
     max_age: timedelta | None = None
     accept_claimed: bool = False
     promote_to: str | None = None
+    freeze: tuple[Freeze, ...] = ()
+    break_glass: BreakGlass | None = None
 
     @property
     def is_protected(self) -> bool:
@@ -68,6 +89,7 @@ class DeploymentKind(StrEnum):
 
     RUN = "run"
     ROLLBACK = "rollback"
+    BREAK_GLASS = "break_glass"
 
 
 @dataclass(frozen=True, slots=True)

@@ -218,7 +218,7 @@ class MachineryError(SignoffError):
 
 
 class PredictionsError(MachineryError):
-    """A predictions file that cannot be read as one; the message names file, column and row. The same bytes stay wrong."""
+    """A predictions file that cannot be read as one; says file, column and row. The same bytes stay wrong."""
 
     code = "predictions"
 

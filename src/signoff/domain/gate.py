@@ -1,20 +1,21 @@
 """Gates: an approval step that waits, its rules, people's decisions, and when these suffice.
 
 `evaluate` is the whole rule of closing. One person counts for one rule of a set; who counts for which is found by
-maximum matching (augmenting paths: Kuhn 1955, Ford and Fulkerson 1956), so the order of arrival never matters. The
-pipeline's rules and the environment's rules are two sets, each matched by itself: an environment repeats what a
-pipeline may already ask for, it does not ask for more people than either.
+maximum `matching`, so the order of arrival never matters. The pipeline's rules and the environment's rules are two
+sets, each matched by itself: an environment repeats what a pipeline may already ask for, it does not ask for more
+people than either.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from signoff.domain.actor import Directory
-from signoff.domain.pipeline import RuleSpec
+from signoff.domain.matching import assign
+from signoff.domain.pipeline import OnTimeout, RuleSpec
 from signoff.domain.version import digest_json
 
 POLICY_PREFIX = "policy:"
@@ -42,7 +43,10 @@ class ReasonKind(StrEnum):
 
 
 class GateStatus(StrEnum):
-    """Where a gate stands. `void`: what it approved turned out different, and another round opened."""
+    """Where a gate stands.
+
+    `void`: what it approved turned out different, and another round opened. `expired`: nobody answered in time.
+    """
 
     OPEN = "open"
     APPROVED = "approved"
@@ -50,6 +54,7 @@ class GateStatus(StrEnum):
     REJECTED = "rejected"
     VOID = "void"
     CANCELLED = "cancelled"
+    EXPIRED = "expired"
 
 
 GATE_TRANSITIONS: Mapping[GateStatus, frozenset[GateStatus]] = {
@@ -60,6 +65,7 @@ GATE_TRANSITIONS: Mapping[GateStatus, frozenset[GateStatus]] = {
             GateStatus.REJECTED,
             GateStatus.VOID,
             GateStatus.CANCELLED,
+            GateStatus.EXPIRED,
         }
     ),
     GateStatus.APPROVED: frozenset({GateStatus.VOID}),
@@ -67,6 +73,7 @@ GATE_TRANSITIONS: Mapping[GateStatus, frozenset[GateStatus]] = {
     GateStatus.REJECTED: frozenset(),
     GateStatus.VOID: frozenset(),
     GateStatus.CANCELLED: frozenset(),
+    GateStatus.EXPIRED: frozenset(),
 }
 
 
@@ -111,7 +118,10 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """One person's (or the policy's) verdict about one gate, on the subject that they saw."""
+    """One person's (or the policy's) verdict about one gate, on the subject that they saw.
+
+    A delegate who stands in for somebody absent is `by`; whom they stand in for is `on_behalf_of`.
+    """
 
     id: str
     by: str
@@ -123,6 +133,12 @@ class Decision:
     ticked: tuple[str, ...] = ()
     saw: Mapping[str, float | str | None] = field(default_factory=dict)
     is_withdrawn: bool = False
+    on_behalf_of: str | None = None
+
+    @property
+    def counts_as(self) -> str:
+        """Whose approval this is: the absent person's where a delegate gave it."""
+        return self.on_behalf_of or self.by
 
     @property
     def is_policy(self) -> bool:
@@ -135,7 +151,9 @@ class Gate:
     """An approval step of one attempt, waiting or closed. `round` counts how often it had to open again.
 
     `excluded` are the submitter and contributors who do not count. `environment_rules` are the administrator's,
-    copied from the guarded environment when this is the last gate before it.
+    copied from the guarded environment when this is the last gate before it. Deadlines are moments, so neither a
+    restart nor daylight saving moves them: `expires_at` while it waits, `valid_until` once it is approved; `lapsed_at`
+    says when an approval that had expired was dealt with. From `escalated_at` on `escalate_to` may approve too.
     """
 
     id: str
@@ -152,6 +170,16 @@ class Gate:
     checklist: tuple[str, ...] = ()
     closed_at: datetime | None = None
     note: str = ""
+    on_timeout: OnTimeout = OnTimeout.EXPIRE
+    escalate_to: tuple[str, ...] = ()
+    expires_at: datetime | None = None
+    escalated_at: datetime | None = None
+    remind_every: timedelta | None = None
+    remind_at: datetime | None = None
+    reminders: int = 0
+    valid_for: timedelta | None = None
+    valid_until: datetime | None = None
+    lapsed_at: datetime | None = None
 
     @property
     def digest(self) -> str:
@@ -181,69 +209,6 @@ class Evaluation:
     status: GateStatus
     rules: tuple[RuleState, ...]
     closed_by: Decision | None = None
-
-
-def assign(rules: Sequence[RuleSpec], eligible: Mapping[str, frozenset[str]], people: Iterable[str]) -> dict[str, str]:
-    """Who counts for which rule: a maximum matching of `people` to places in `rules`.
-
-    `eligible` maps each rule's name to the people who may count for it. Returns person -> rule name. The result is
-    the same for every order of `people`.
-    """
-    names = [rule.name for rule in rules]
-    room = [rule.required_approvals for rule in rules]
-    wants = {
-        person: sum(1 << place for place, name in enumerate(names) if person in eligible[name])
-        for person in sorted(set(people))
-    }
-    seated: list[list[str]] = [[] for _ in rules]
-    free = sum(1 << place for place, places in enumerate(room) if places > 0)
-    useful = (1 << len(rules)) - 1
-    for person in wants:
-        if not free:
-            break
-        found, came_from = _path(person, wants, seated, free, useful)
-        if found is None:
-            # Whatever cannot be reached from here to a free place never can be again (Hopcroft and Karp 1973).
-            useful &= ~sum(1 << place for place in came_from)
-            continue
-        _move(person, found, came_from, seated)
-        if len(seated[found]) == room[found]:
-            free &= ~(1 << found)
-    return {person: name for name, holders in zip(names, seated, strict=True) for person in holders}
-
-
-def _path(
-    person: str, wants: Mapping[str, int], seated: Sequence[Sequence[str]], free: int, useful: int
-) -> tuple[int | None, dict[int, str]]:
-    """The nearest rule with a free place that `person` reaches by moving others, and who would move to which rule.
-
-    `wants`, `free` and `useful` are sets of rules as bits, so that a person with nothing new to offer costs one `&`.
-    """
-    came_from: dict[int, str] = {}
-    queue = [person]
-    for who in queue:
-        fresh = wants[who] & useful
-        while fresh:
-            place = (fresh & -fresh).bit_length() - 1
-            fresh &= fresh - 1
-            useful &= ~(1 << place)
-            came_from[place] = who
-            if free >> place & 1:
-                return place, came_from
-            queue.extend(seated[place])
-    return None, came_from
-
-
-def _move(person: str, place: int, came_from: Mapping[int, str], seated: Sequence[list[str]]) -> None:
-    """Seat `person`: everybody on the path to `place` moves one rule on."""
-    while True:
-        mover = came_from[place]
-        former = next((index for index, holders in enumerate(seated) if mover in holders), None)
-        seated[place].append(mover)
-        if mover == person or former is None:
-            return
-        seated[former].remove(mover)
-        place = former
 
 
 def counting(gate: Gate, rule: RuleSpec, people: Directory) -> frozenset[str]:
@@ -323,13 +288,3 @@ def _states(
             counted = tuple(sorted(p for p, name in seats.items() if name == rule.name))
         states.append(RuleState(rule, counted, tuple(p for p in others if p in able), is_environment))
     return tuple(states)
-
-
-def is_satisfiable(rules: Sequence[RuleSpec], eligible: Mapping[str, frozenset[str]]) -> RuleSpec | None:
-    """The first rule that cannot be filled even if everybody approved; None when all can."""
-    everybody = {name for names in eligible.values() for name in names}
-    seats = assign(rules, eligible, everybody)
-    for rule in rules:
-        if sum(1 for name in seats.values() if name == rule.name) < rule.required_approvals:
-            return rule
-    return None

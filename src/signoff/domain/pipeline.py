@@ -8,7 +8,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Literal
 
-from signoff.domain.evidence import Severity
+from signoff.domain.evidence import Severity, Task
 
 ParamValue = str | int | float | bool
 
@@ -35,6 +35,21 @@ class OnDeployFail(StrEnum):
     FAIL_PIPELINE = "fail_pipeline"
 
 
+class OnUncertain(StrEnum):
+    """What a check that the numbers cannot answer means. `people`: they decide; where none follow, it is a no."""
+
+    PEOPLE = "people"
+    FAIL = "fail"
+    PASS = "pass"  # noqa: S105 - a word of the pipeline file
+
+
+class OnTimeout(StrEnum):
+    """What happens to a gate that nobody answered in time: the run ends, or further people may approve."""
+
+    EXPIRE = "expire"
+    ESCALATE = "escalate"
+
+
 class Concurrency(StrEnum):
     """What happens when two runs of one model head for one environment."""
 
@@ -56,12 +71,18 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One condition on the metrics. `that` is an expression of `domain.expression`."""
+    """One condition on the metrics. `that` is an expression of `domain.expression`.
+
+    `confidence` is how sure its answer has to be. `for_each` names a slice column: then it holds for each value's rows.
+    """
 
     name: str
     that: str
     severity: Severity = Severity.FAIL
     without_champion: Literal["pass", "fail"] = "pass"
+    confidence: float = 0.95
+    on_uncertain: OnUncertain = OnUncertain.PEOPLE
+    for_each: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +96,12 @@ class TrainingStep:
 
 @dataclass(frozen=True, slots=True)
 class TestStep:
-    """Measures a version and checks what was measured. Without a command it reads the metrics logged with it."""
+    """Measures a version and checks what was measured. Without a command it reads the metrics logged with it.
+
+    The rest is about predictions that the command leaves. `compare`: the champion is run on the same rows. `slices` are
+    columns or pairs of them, `sensitive` those whose groups are held against each other. `correct`: the answers of the
+    checks are corrected for how many there are, and for how often these rows were looked at before.
+    """
 
     __test__ = False  # pytest would take the name for a test class
 
@@ -83,6 +109,11 @@ class TestStep:
     command: Command | None = None
     checks: tuple[Check, ...] = ()
     on_fail: OnTestFail = OnTestFail.FAIL_PIPELINE
+    task: Task | None = None
+    compare: bool = False
+    slices: tuple[tuple[str, ...], ...] = ()
+    sensitive: tuple[str, ...] = ()
+    correct: bool = False
     type: Literal["test"] = "test"
 
 
@@ -98,7 +129,10 @@ class RuleSpec:
 
 @dataclass(frozen=True, slots=True)
 class ApprovalStep:
-    """A gate: waits until its rules hold, or somebody who may decide says no."""
+    """A gate: waits until its rules hold, or somebody who may decide says no.
+
+    `timeout`: how long it may wait. `valid_for`: how long its approval lasts. None is without end.
+    """
 
     name: str
     rules: tuple[RuleSpec, ...]
@@ -107,6 +141,11 @@ class ApprovalStep:
     allow_self_approval: bool = False
     on_reject: OnReject = OnReject.FAIL_PIPELINE
     on_changes_requested: OnReject = OnReject.RETRAIN
+    timeout: timedelta | None = None
+    on_timeout: OnTimeout = OnTimeout.EXPIRE
+    escalate_to: tuple[str, ...] = ()
+    remind_every: timedelta | None = None
+    valid_for: timedelta | None = None
     type: Literal["approval"] = "approval"
 
 
@@ -124,6 +163,14 @@ Step = TrainingStep | TestStep | ApprovalStep | DeploymentStep
 
 
 @dataclass(frozen=True, slots=True)
+class NoBetter:
+    """Stop training again when `metric` was not improved on in so many attempts in a row."""
+
+    metric: str
+    rounds: int
+
+
+@dataclass(frozen=True, slots=True)
 class Pipeline:
     """Steps in order, and how often they may be tried. `digest` is of the file's own bytes."""
 
@@ -133,6 +180,7 @@ class Pipeline:
     model: str | None = None
     max_attempts: int = 3
     concurrency: Concurrency = Concurrency.QUEUE
+    stop_when_no_better: NoBetter | None = None
 
     def position(self, name: str) -> int:
         """The index of the step called `name`.

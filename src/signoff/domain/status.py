@@ -27,6 +27,7 @@ class ModelStatus(StrEnum):
     CANCELLED = "cancelled"
     SUPERSEDED = "superseded"
     ROLLED_BACK = "rolled_back"
+    REVOKED = "revoked"
 
 
 _SAME_WORD = {

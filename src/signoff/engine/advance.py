@@ -16,8 +16,7 @@ from signoff.domain.errors import (
     SignoffError,
     UnavailableError,
 )
-from signoff.domain.pipeline import DeploymentStep, Step, TestStep, TrainingStep
-from signoff.domain.run import (
+from signoff.domain.next_action import (
     AwaitSubmission,
     ConfirmGate,
     DoStep,
@@ -25,13 +24,12 @@ from signoff.domain.run import (
     Finish,
     OpenGate,
     PassStep,
-    Run,
-    RunStatus,
     StartAttempt,
-    StepStatus,
     Wait,
     next_action,
 )
+from signoff.domain.pipeline import DeploymentStep, Step, TestStep, TrainingStep
+from signoff.domain.run import Run, RunStatus, StepStatus
 from signoff.engine import attempts, deploying, gates, testing, training
 from signoff.engine.events import event
 from signoff.engine.jobs import wake_run

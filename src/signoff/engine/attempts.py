@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from signoff.domain.audit import Event
+from signoff.domain.next_action import AwaitSubmission, StartAttempt
 from signoff.domain.pipeline import Pipeline, TrainingStep
-from signoff.domain.run import Attempt, AwaitSubmission, Cause, Run, RunStatus, StartAttempt, StepRun, StepStatus
+from signoff.domain.run import Attempt, Cause, Run, RunStatus, StepRun, StepStatus
 from signoff.engine.events import event
 from signoff.engine.machinery import Machinery
 from signoff.store import runs

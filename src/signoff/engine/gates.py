@@ -14,8 +14,9 @@ from signoff.domain.errors import MachineryError
 from signoff.domain.evidence import Champion, CheckStatus, Evidence
 from signoff.domain.expression import judge_check, may_auto_approve, parse
 from signoff.domain.gate import POLICY_PREFIX, Decision, Gate, GateStatus, Subject, Verdict, evaluate
+from signoff.domain.next_action import ConfirmGate, EndGateStep, OpenGate
 from signoff.domain.pipeline import ApprovalStep, TestStep
-from signoff.domain.run import ConfirmGate, EndGateStep, OpenGate, Run, RunStatus, StepStatus
+from signoff.domain.run import Run, RunStatus, StepStatus
 from signoff.domain.version import ModelVersion
 from signoff.engine.champion import find_champion, guarded_environment
 from signoff.engine.events import event

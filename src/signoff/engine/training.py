@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from signoff.domain.audit import Event
 from signoff.domain.errors import MachineryError
+from signoff.domain.next_action import PassStep
 from signoff.domain.pipeline import TrainingStep
-from signoff.domain.run import PassStep, Run, StepStatus
+from signoff.domain.run import Run, StepStatus
 from signoff.engine.champion import find_champion
 from signoff.engine.commands import champion_context, key_of, patiently, run_command
 from signoff.engine.events import event

@@ -9,7 +9,8 @@ from signoff.domain.actor import Actor, Credential, Directory
 from signoff.domain.audit import Event
 from signoff.domain.environment import Environment
 from signoff.domain.errors import ConfigurationError
-from signoff.domain.gate import Gate, counting, is_satisfiable
+from signoff.domain.gate import Gate, counting
+from signoff.domain.matching import is_satisfiable
 from signoff.service.accounts import fingerprint
 from signoff.service.desk import Desk, happened
 from signoff.store import gates, people

@@ -13,7 +13,7 @@ from signoff.domain.run import ENDED, Run
 from signoff.domain.status import ModelStatus, model_status
 from signoff.service.desk import Desk
 from signoff.spec import Known, Problem, read_pipeline
-from signoff.store import codec, deployments, logs, people, runs
+from signoff.store import codec, deployments, logs, people, runs, versions
 from signoff.store.database import Transaction
 
 
@@ -53,7 +53,7 @@ def list_models(desk: Desk, actor: Actor, *, after: str | None = None, limit: in
     """Every model, by name, with its newest versions."""
     authorize(actor, Do.READ)
     with desk.database.read() as tx:
-        return [_model(tx, name, versions=5) for name in runs.list_models(tx, after=after, limit=limit)]
+        return [_model(tx, name, versions=5) for name in versions.list_models(tx, after=after, limit=limit)]
 
 
 def get_model(desk: Desk, actor: Actor, name: str) -> ModelView:
@@ -84,7 +84,7 @@ def _model(tx: Transaction, name: str, *, versions: int) -> ModelView:
 def _versions(tx: Transaction, name: str, *, version: str | None = None, limit: int) -> list[VersionLine]:
     deployed = deployments.list_deployments(tx, model=name)
     found: dict[str, VersionLine] = {}
-    for row in runs.list_version_runs(tx, name, version=version, limit=limit * 3):
+    for row in versions.list_version_runs(tx, name, version=version, limit=limit * 3):
         known = codec.VERSION.validate_python(row.version)
         if known.version in found or len(found) >= limit:
             continue

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from signoff.domain.actor import GROUP_PREFIX, Directory, Role
 from signoff.domain.environment import Environment
-from signoff.domain.gate import is_satisfiable
+from signoff.domain.matching import is_satisfiable
 from signoff.domain.pipeline import ApprovalStep, RuleSpec
 from signoff.spec.known import Known
 from signoff.spec.problem import Place, Problems

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from signoff.domain.actor import GROUP_PREFIX
-from signoff.domain.gate import is_satisfiable
+from signoff.domain.matching import is_satisfiable
 from signoff.domain.pipeline import RuleSpec
 from signoff.spec.fields import Fields, kind_of, one_of
 from signoff.spec.problem import Place, said

@@ -13,6 +13,7 @@ from signoff.domain.environment import Environment
 from signoff.domain.evidence import Evidence, to_plain
 from signoff.domain.gate import Reason, Subject
 from signoff.domain.pipeline import Pipeline, RuleSpec
+from signoff.domain.run import Asked
 from signoff.domain.version import ModelVersion
 
 T = TypeVar("T")
@@ -21,6 +22,7 @@ PIPELINE = TypeAdapter(Pipeline)
 VERSION = TypeAdapter(ModelVersion)
 SUBJECT = TypeAdapter(Subject)
 RULES = TypeAdapter(tuple[RuleSpec, ...])
+ASKED = TypeAdapter(tuple[Asked, ...])
 REASONS = TypeAdapter(tuple[Reason, ...])
 DIRECTORY = TypeAdapter(Directory)
 ENVIRONMENTS = TypeAdapter(dict[str, Environment])

@@ -13,6 +13,7 @@ from sqlalchemy.types import Text
 from signoff.domain.audit import AuditEvent
 from signoff.domain.errors import ConflictError, NotFoundError
 from signoff.domain.gate import Decision, Gate, GateStatus, Verdict
+from signoff.domain.pipeline import OnTimeout
 from signoff.store import codec
 from signoff.store.audit import add_events
 from signoff.store.database import Transaction
@@ -59,6 +60,12 @@ def add_gate(tx: Transaction, gate: Gate, *, audit: Sequence[AuditEvent]) -> Non
             checklist=list(gate.checklist),
             opened_at=gate.opened_at,
             note=gate.note,
+            on_timeout=gate.on_timeout.value,
+            escalate_to=list(gate.escalate_to),
+            expires_at=gate.expires_at,
+            remind_every=gate.remind_every,
+            remind_at=gate.remind_at,
+            valid_for=gate.valid_for,
         )
     )
     add_events(tx, audit)
@@ -139,6 +146,7 @@ def add_decision(tx: Transaction, gate: Gate, decision: Decision, *, audit: Sequ
             "ticked": list(decision.ticked),
             "saw": dict(decision.saw),
             "at": decision.at,
+            "on_behalf_of": decision.on_behalf_of,
         },
     )
     add_events(tx, audit)
@@ -174,6 +182,16 @@ def _gate(row: Row[Any]) -> Gate:
         checklist=tuple(row.checklist),
         closed_at=row.closed_at,
         note=row.note,
+        on_timeout=OnTimeout(row.on_timeout),
+        escalate_to=tuple(row.escalate_to),
+        expires_at=row.expires_at,
+        escalated_at=row.escalated_at,
+        remind_every=row.remind_every,
+        remind_at=row.remind_at,
+        reminders=row.reminders,
+        valid_for=row.valid_for,
+        valid_until=row.valid_until,
+        lapsed_at=row.lapsed_at,
     )
 
 
@@ -189,4 +207,5 @@ def _decision(row: Row[Any]) -> Decision:
         ticked=tuple(row.ticked),
         saw=row.saw,
         is_withdrawn=row.is_withdrawn,
+        on_behalf_of=row.on_behalf_of,
     )

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Identity,
     Index,
     Integer,
+    Interval,
     LargeBinary,
     MetaData,
     Table,
@@ -70,6 +71,11 @@ runs = Table(
     Column("created_at", _WHEN, nullable=False),
     Column("updated_at", _WHEN, nullable=False),
     Column("ended_at", _WHEN),
+    Column("kind", Text, nullable=False, server_default="release"),
+    Column("parent_id", Text, ForeignKey("runs.id")),
+    Column("wake_at", _WHEN),
+    Index("runs_parent_id_idx", "parent_id", postgresql_where=text("parent_id IS NOT NULL")),
+    Index("runs_wake_at_idx", "wake_at", postgresql_where=text("wake_at IS NOT NULL")),
     Index("runs_created_at_id_idx", "created_at", "id"),
     Index("runs_model_created_at_id_idx", "model", "created_at", "id"),
     Index("runs_status_created_at_id_idx", "status", "created_at", "id"),
@@ -86,6 +92,8 @@ attempts = Table(
     Column("contributors", ARRAY(Text), nullable=False, server_default=_NONE),
     Column("note", Text, nullable=False, server_default=""),
     Column("started_at", _WHEN, nullable=False),
+    Column("asked", JSONB, nullable=False, server_default=text("'[]'")),
+    Column("answers", JSONB, nullable=False, server_default=text("'{}'")),
 )
 
 steps = Table(
@@ -128,6 +136,31 @@ gates = Table(
     Column("opened_at", _WHEN, nullable=False),
     Column("closed_at", _WHEN),
     Column("note", Text, nullable=False, server_default=""),
+    Column("on_timeout", Text, nullable=False, server_default="expire"),
+    Column("escalate_to", ARRAY(Text), nullable=False, server_default=_NONE),
+    Column("expires_at", _WHEN),
+    Column("escalated_at", _WHEN),
+    Column("remind_every", Interval),
+    Column("remind_at", _WHEN),
+    Column("reminders", Integer, nullable=False, server_default="0"),
+    Column("valid_for", Interval),
+    Column("valid_until", _WHEN),
+    Column("lapsed_at", _WHEN),
+    Index(
+        "gates_open_expires_at_idx",
+        "expires_at",
+        postgresql_where=text("status = 'open' AND expires_at IS NOT NULL AND escalated_at IS NULL"),
+    ),
+    Index(
+        "gates_open_remind_at_idx",
+        "remind_at",
+        postgresql_where=text("status = 'open' AND remind_at IS NOT NULL"),
+    ),
+    Index(
+        "gates_valid_until_idx",
+        "valid_until",
+        postgresql_where=text("status = 'approved' AND valid_until IS NOT NULL AND lapsed_at IS NULL"),
+    ),
     Index("gates_run_id_attempt_step_round_key", "run_id", "attempt", "step", "round", unique=True),
     Index("gates_open_idx", "opened_at", "id", postgresql_where=text("status = 'open'")),
     Index("gates_open_approvers_idx", "approvers", postgresql_using="gin", postgresql_where=text("status = 'open'")),
@@ -147,6 +180,7 @@ decisions = Table(
     Column("saw", JSONB, nullable=False),
     Column("at", _WHEN, nullable=False),
     Column("is_withdrawn", Boolean, nullable=False, server_default=text("false")),
+    Column("on_behalf_of", Text),
     Index("decisions_gate_id_by_key", "gate_id", "by", unique=True, postgresql_where=text("NOT is_withdrawn")),
 )
 
@@ -244,6 +278,74 @@ documents = Table(
     Column("digest", Text, nullable=False),
     Column("document", JSONB, nullable=False),
     Column("applied_at", _WHEN, nullable=False),
+)
+
+document_versions = Table(
+    "document_versions",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("digest", Text, nullable=False),
+    Column("document", JSONB, nullable=False),
+    Column("applied_by", Text, nullable=False),
+    Column("applied_at", _WHEN, nullable=False),
+)
+
+delegations = Table(
+    "delegations",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("person", Text, nullable=False),
+    Column("delegate", Text, nullable=False),
+    Column("since", _WHEN, nullable=False),
+    Column("until", _WHEN, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("created_at", _WHEN, nullable=False),
+    Column("ended_at", _WHEN),
+    Index("delegations_person_until_idx", "person", "until"),
+)
+
+revocations = Table(
+    "revocations",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("model", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("at", _WHEN, nullable=False),
+    Column("why", Text, nullable=False),
+    Index("revocations_model_version_at_idx", "model", "version", "at"),
+)
+
+emergencies = Table(
+    "emergencies",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("environment", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("model_version", JSONB, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("requested_by", Text, nullable=False),
+    Column("requested_at", _WHEN, nullable=False),
+    Column("confirmed_by", ARRAY(Text), nullable=False, server_default=_NONE),
+    Column("former_id", Text),
+    Column("run_id", Text),
+    Column("deployment_id", Text),
+    Column("due_at", _WHEN),
+    Column("ended_at", _WHEN),
+    Column("note", Text, nullable=False, server_default=""),
+    Index("emergencies_due_at_idx", "due_at", postgresql_where=text("status = 'deployed'")),
+    Index(
+        "emergencies_requested_key",
+        "environment",
+        "model",
+        unique=True,
+        postgresql_where=text("status = 'requested'"),
+    ),
 )
 
 credentials = Table(

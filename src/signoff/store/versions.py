@@ -1,0 +1,32 @@
+"""The models and versions that runs were ever about."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Row, select
+
+from signoff.store.database import Transaction
+from signoff.store.tables import attempts, runs
+
+
+def list_models(tx: Transaction, *, after: str | None = None, limit: int = 100) -> list[str]:
+    """The names of all models that a run was ever about, in order."""
+    query = select(runs.c.model).distinct().order_by(runs.c.model).limit(limit)
+    if after is not None:
+        query = query.where(runs.c.model > after)
+    return [str(name) for name in tx.scalars(query)]
+
+
+def list_version_runs(tx: Transaction, model: str, *, version: str | None = None, limit: int = 100) -> list[Row[Any]]:
+    """Attempts that had a version of `model`, newest first: run_id, number, version (JSON), started_at, submitter."""
+    query = (
+        select(attempts.c.run_id, attempts.c.number, attempts.c.version, attempts.c.started_at, runs.c.submitter)
+        .join(runs, runs.c.id == attempts.c.run_id)
+        .where(runs.c.model == model, attempts.c.version.is_not(None))
+        .order_by(attempts.c.started_at.desc())
+        .limit(limit)
+    )
+    if version is not None:
+        query = query.where(attempts.c.version["version"].astext == version)
+    return [*tx.execute(query)]
