@@ -71,10 +71,6 @@ def _whole(fields: Fields, key: str) -> object:
     return fields.whole(key, default=2, least=1, most=100)
 
 
-def _fraction(fields: Fields, key: str) -> object:
-    return fields.fraction(key)
-
-
 def _rules(fields: Fields, key: str) -> object:
     return fields.items(key, "a list of rules")
 
@@ -91,18 +87,6 @@ APPROVAL: Mapping[str, Reader] = {
     "remind_every": _duration,
     "valid_for": _duration,
     "step_up": _text,
-}
-TEST: Mapping[str, Reader] = {
-    "task": _text,
-    "compare": _word("champion"),
-    "slices": _texts,
-    "sensitive": _texts,
-    "correct": _text,
-}
-CHECK: Mapping[str, Reader] = {
-    "confidence": _fraction,
-    "on_uncertain": _word("people", "fail", "pass"),
-    "for_each": _text,
 }
 ENVIRONMENT: Mapping[str, Reader] = {
     "step_up": _text,

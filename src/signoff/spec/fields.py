@@ -234,10 +234,10 @@ class Fields:
         self.error(node, f"{key} must be {what}, not {kind_of(node)}", hint, code="type")
         return None
 
-    def texts(self, key: str, what: str) -> tuple[str, ...]:
+    def texts(self, key: str, what: str, *, most: int = 100) -> tuple[str, ...]:
         """A list of different texts."""
         found: list[str] = []
-        for node in self.items(key, what) or ():
+        for node in self.items(key, what, most=most) or ():
             text = self.as_text(node, f"each of {key}")
             if text is None:
                 continue

@@ -20,6 +20,7 @@ def lint(pipeline: Pipeline, steps: Sequence[ReadStep], problems: Problems, know
     known = known or Known()
     late = set(_late_approvals(pipeline, steps, problems))
     _late_trainings(steps, problems)
+    _undecided(steps, problems)
     _deployments(steps, problems, known, late)
     _names(steps, problems, known)
     model = known.model or pipeline.model or (pipeline.name if pipeline.trains else None)
@@ -63,6 +64,16 @@ def _late_trainings(steps: Sequence[ReadStep], problems: Problems) -> None:
             after = approval or deployment
             message = f"{step.name} makes a new version after {after}; nobody would approve what is deployed"
             problems.error(read.place, message, f"move it before {after}", code="late_training")
+
+
+def _undecided(steps: Sequence[ReadStep], problems: Problems) -> None:
+    """A check that leaves to people what is uncertain, where no people follow."""
+    last = max((index for index, read in enumerate(steps) if isinstance(read.step, ApprovalStep)), default=-1)
+    for read in steps[last + 1 :]:
+        for place in read.people:
+            message = f"on_uncertain: people, but no approval comes after {read.step.name}; nobody would decide"
+            hint = "add an approval step after it, or write on_uncertain: fail"
+            problems.error(place, message, hint, code="nobody_decides")
 
 
 def _deployments(steps: Sequence[ReadStep], problems: Problems, known: Known, late: set[str]) -> None:

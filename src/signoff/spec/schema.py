@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from signoff.domain.pipeline import OnDeployFail, OnReject, OnTestFail
+from signoff.domain.evidence import Task
+from signoff.domain.pipeline import OnDeployFail, OnReject, OnTestFail, OnUncertain
 from signoff.spec import deferred, duration
+from signoff.spec.checks import MOST_SENSITIVE, MOST_SLICES, PREDICTIONS
 from signoff.spec.command import MOST_RETRIES, PARAM
 from signoff.spec.pipeline import MOST_ATTEMPTS, MOST_STEPS, PIPELINE_NAME
 from signoff.spec.rules import MOST_APPROVALS, MOST_RULES, NAME
@@ -132,8 +134,17 @@ def _check() -> Schema:
             "that": that,
             "severity": _enum("What it means when the condition does not hold. Default fail.", ["fail", "warn"]),
             "without_champion": _enum("The answer when there is no champion yet. Default pass.", ["pass", "fail"]),
+            "confidence": {
+                "type": "number",
+                "exclusiveMinimum": 0,
+                "exclusiveMaximum": 1,
+                "description": "How sure the answer has to be. Default 0.95.",
+            },
+            "on_uncertain": _enum(
+                "What it means when the numbers cannot tell. Default people.", [str(word) for word in OnUncertain]
+            ),
+            "for_each": _text("A slice column: the condition has to hold for the rows of each of its values."),
         },
-        later=deferred.CHECK,
         required=["that"],
     )
     return {"anyOf": [that, whole], "description": "A condition that the model has to meet."}
@@ -168,7 +179,19 @@ def _approval() -> Schema:
 
 def _test() -> Schema:
     checks = _list("Conditions that the model has to meet.", {"$ref": "#/$defs/check"})
-    return {**_mapping({**_command(), "checks": checks}, later=deferred.TEST), "type": ["object", "null"]}
+    column = _text("A column.")
+    pair = {"type": "array", "minItems": 2, "maxItems": 2, "items": column, "uniqueItems": True}
+    slices = {"anyOf": [column, pair]}
+    wishes = {
+        "task": _enum("What the predictions answer. Default: recognised.", [str(task) for task in Task]),
+        "compare": _enum("Run the same command for the champion, and compare row by row.", ["champion"]),
+        "slices": _list("Columns, or pairs of columns, to look at one by one.", slices, MOST_SLICES, unique=True),
+        "sensitive": _list("Columns whose groups should fare alike.", column, MOST_SENSITIVE, unique=True),
+        "correct": _flag("Whether answers are corrected for how many checks and looks there are. Default false."),
+    }
+    alone = {"properties": {key: {"not": {}} for key in PREDICTIONS}}
+    whole = _mapping({**_command(), "checks": checks, **wishes})
+    return {**whole, "type": ["object", "null"], "anyOf": [{"required": ["run"]}, alone]}
 
 
 def _training() -> Schema:

@@ -6,11 +6,9 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from signoff.domain.evidence import Severity
 from signoff.domain.expression import Expression
 from signoff.domain.pipeline import (
     ApprovalStep,
-    Check,
     DeploymentStep,
     OnDeployFail,
     OnReject,
@@ -21,6 +19,7 @@ from signoff.domain.pipeline import (
     TrainingStep,
 )
 from signoff.spec import deferred
+from signoff.spec.checks import PREDICTIONS, read_checks, read_wishes
 from signoff.spec.command import read_command
 from signoff.spec.condition import read_expression
 from signoff.spec.fields import Fields, first_place, kind_of, nearest, one_of
@@ -56,7 +55,7 @@ _MISTAKES = {
 }
 _BELONGS = {
     "training": ("run", "python", "params", "runner", "timeout", "retries"),
-    "test": ("run", "python", "params", "runner", "timeout", "retries", "checks"),
+    "test": ("run", "python", "params", "runner", "timeout", "retries", "checks", *PREDICTIONS),
     "approval": (
         "approvers", "required_approvals", "rules", "auto_approve_if", "checklist", "allow_self_approval",
         *deferred.APPROVAL,
@@ -73,12 +72,16 @@ _BESIDE = {
 
 @dataclass(frozen=True, slots=True)
 class ReadStep:
-    """One step as far as it could be read, with its node, for lints. `expressions`: each with where it stands."""
+    """One step as far as it could be read, with its node, for lints. `expressions`: each with where it stands.
+
+    `people`: where its checks say that people decide what is uncertain.
+    """
 
     step: Step
     node: Table
     place: Place
     expressions: tuple[tuple[Expression, Scalar], ...] = ()
+    people: tuple[Place, ...] = ()
 
 
 class _Draft:
@@ -90,6 +93,7 @@ class _Draft:
         self.name = name
         self.has_training = has_training
         self.expressions: list[tuple[Expression, Scalar]] = []
+        self.people: tuple[Place, ...] = ()
 
     @property
     def place(self) -> Place:
@@ -129,7 +133,7 @@ def read_step(
         return None
     named = node.entries.get("name")
     place = first_place(node) if named is None else named.value.place
-    return ReadStep(step, node, place, tuple(draft.expressions))
+    return ReadStep(step, node, place, tuple(draft.expressions), draft.people)
 
 
 def _read_name(fields: Fields, names: dict[str, int]) -> str | None:
@@ -189,45 +193,14 @@ def _read_training(draft: _Draft) -> Step:
 
 def _read_test(draft: _Draft) -> Step:
     command = read_command(draft.inputs)
-    nodes = draft.inputs.items("checks", "a list of conditions", "write - accuracy > 0.9") or []
-    deferred.read_deferred(draft.inputs, deferred.TEST)
-    checks: dict[str, Check] = {}
-    for node in nodes:
-        check = _read_check(draft, node)
-        if check is None:
-            continue
-        if check.name in checks:
-            message = f"two checks are called {said(check.name)}"
-            draft.inputs.error(node, message, "take one out, or give each a name", code="duplicate")
-            continue
-        checks[check.name] = check
+    checks = read_checks(draft.inputs, lambda node, called: _read_expression(draft, node, called))
+    wishes = read_wishes(draft.inputs)
+    draft.people = tuple(check.people for check in checks if check.people is not None)
     on_fail = draft.fields.choice("on_fail", OnTestFail, default=OnTestFail.FAIL_PIPELINE)
     if "checks" not in draft.inputs and "run" not in draft.inputs:
         message = f"{draft.name} neither runs anything nor checks anything"
         draft.inputs.problems.warn(draft.place, message, "add checks: [accuracy > 0.9]")
-    return TestStep(draft.name, command, tuple(checks.values()), on_fail)
-
-
-def _read_check(draft: _Draft, node: Node) -> Check | None:
-    if isinstance(node, Scalar):
-        expression = _read_expression(draft, node, "a check")
-        return None if expression is None else Check(expression.text, expression.text)
-    if not isinstance(node, Table):
-        message = f"each check must be a condition or a mapping, not {kind_of(node)}"
-        draft.inputs.error(node, message, "write accuracy > 0.9", code="type")
-        return None
-    fields = Fields(node, "a check", draft.inputs.problems)
-    name = fields.text("name")
-    that = fields.filled("that")
-    expression = None if that is None else _read_expression(draft, that, "that")
-    severity = fields.choice("severity", Severity, default=Severity.FAIL)
-    without = fields.word("without_champion", ["pass", "fail"])
-    deferred.read_deferred(fields, deferred.CHECK)
-    fields.close({"expression": "that", "check": "that", "condition": "that", "if": "that", "level": "severity"})
-    fields.require("that", "add that: accuracy > 0.9")
-    if expression is None:
-        return None
-    return Check(name or expression.text, expression.text, severity, "fail" if without == "fail" else "pass")
+    return TestStep(draft.name, command, tuple(check.check for check in checks), on_fail, **wishes._asdict())
 
 
 def _read_expression(draft: _Draft, node: Node, called: str) -> Expression | None:

@@ -25,6 +25,7 @@ TYPES: dict[str, Any] = {
 KEYWORDS = {
     "$schema", "$defs", "$ref", "title", "description", "type", "properties", "required", "additionalProperties",
     "items", "minItems", "maxItems", "uniqueItems", "minLength", "minimum", "maximum", "pattern", "propertyNames",
+    "exclusiveMinimum", "exclusiveMaximum",
     "enum", "const", "not", "allOf", "anyOf", "oneOf", "if", "then",
 }  # fmt: skip
 
@@ -48,6 +49,7 @@ def accepts(schema: dict[str, Any], value: Any) -> bool:
         checks += [len(value) >= schema.get("minLength", 0), re.search(schema.get("pattern", ""), value) is not None]
     if isinstance(value, int | float):
         checks += [schema.get("minimum", value) <= value <= schema.get("maximum", value)]
+        checks += [schema.get("exclusiveMinimum", value - 1) < value < schema.get("exclusiveMaximum", value + 1)]
     if isinstance(value, list):
         checks += [schema.get("minItems", 0) <= len(value) <= schema.get("maxItems", len(value))]
         checks += [not schema.get("uniqueItems") or len({str(item) for item in value}) == len(value)]
@@ -100,6 +102,12 @@ def step(kind: str, inputs: str, beside: str = "") -> str:
             "run: [python, x.py, 3], checks: [a > 1, {name: b, that: b > 2, severity: warn}]",
             ", on_fail: retrain",
         ),
+        step(
+            "test",
+            "run: x, task: binary, compare: champion, slices: [a, [a, b]], sensitive: [a], correct: true",
+        ),
+        step("test", "run: x, checks: [{that: a > 1, confidence: 0.99, on_uncertain: fail, for_each: country}]"),
+        step("test", "checks: [{that: a > 1, confidence: 0.8, on_uncertain: pass}]"),
         step("deployment", "environment: local", ", on_fail: rollback"),
     ],
 )
@@ -132,8 +140,19 @@ def test_a_file_that_reads_is_valid(text: str) -> None:
         step("training", "run: x, params: {2x: 1}"),
         step("training", "run: x, timeout: soon"),
         step("test", "checks: [{name: x}]"),
-        step("test", "checks: [{that: a > 1, for_each: country}]"),
-        step("test", "run: x, slices: [country]"),
+        step("test", "checks: [{that: a > 1, confidence: 1}]"),
+        step("test", "checks: [{that: a > 1, confidence: 0}]"),
+        step("test", "checks: [{that: a > 1, on_uncertain: maybe}]"),
+        step("test", "slices: [country]"),
+        step("test", "correct: false"),
+        step("test", "run: x, slices: [country, country]"),
+        step("test", "run: x, slices: [[a, b, c]]"),
+        step("test", "run: x, slices: [[a, a]]"),
+        step("test", "run: x, slices: country"),
+        step("test", "run: x, sensitive: []"),
+        step("test", "run: x, compare: baseline"),
+        step("test", "run: x, task: classification"),
+        step("test", "run: x, correct: holm"),
         step("deployment", "environment: local", ", on_reject: retrain"),
     ],
 )
