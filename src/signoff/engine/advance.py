@@ -6,6 +6,7 @@ One job runs it at a time for a run (the job's lock); the epoch makes sure of it
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
 from signoff.domain.audit import Event
 from signoff.domain.errors import (
@@ -28,7 +29,7 @@ from signoff.domain.next_action import (
     Wait,
     next_action,
 )
-from signoff.domain.pipeline import DeploymentStep, Step, TestStep, TrainingStep
+from signoff.domain.pipeline import ApprovalStep, DeploymentStep, Step, TestStep, TrainingStep
 from signoff.domain.run import Run, RunStatus, StepStatus
 from signoff.engine import attempts, deploying, gates, testing, training
 from signoff.engine.events import event
@@ -36,6 +37,8 @@ from signoff.engine.jobs import wake_run
 from signoff.engine.machinery import LOG, Machinery, scratch_of
 from signoff.engine.mirror import mirror
 from signoff.store import runs
+
+T = TypeVar("T")
 
 _MOST_DEATHS = 4
 """How often a worker may die in a step, beyond its retries, before the step is given up as errored."""
@@ -58,68 +61,77 @@ def advance(machinery: Machinery, run_id: str) -> None:
         UnavailableError: the database went away; the job is repeated.
     """
     with machinery.database.begin() as tx:
-        run = runs.take_run(tx, run_id)
+        taken = runs.take_run(tx, run_id)
     log = LOG.bind(run=run_id)
-    scratch = scratch_of(run)
+    run = None
     try:
-        while _do_one(machinery, run):
-            with machinery.database.begin() as tx:
-                epoch, run = run.epoch, runs.get_run(tx, run_id)
-            if run.epoch != epoch:
-                log.info("somebody else took the run over")
-                return
+        run = _drive(machinery, taken)
     except (FencedError, CancelledError) as stopped:
         log.info("this worker's part in the run is over", why=stopped.what)
     except HandedBackError:
-        _hand_back(machinery, run_id, run.epoch)
+        _hand_back(machinery, run_id, taken.epoch)
     finally:
-        machinery.clean(scratch)
-    mirror(machinery, run_id)
+        machinery.clean(scratch_of(taken))
+    mirror(machinery, run_id, run)
 
 
-def _do_one(machinery: Machinery, run: Run) -> bool:
-    """Do the next thing; False when the run now waits or has ended."""
+def _drive(machinery: Machinery, run: Run) -> Run:
+    """Do one thing after another until the run waits or has ended; returns the run as it is then.
+
+    The run is not read again in between. Each write is fenced by what was known of it and returns it as written, so
+    that what this worker knows is what is there; of whatever another does, taking the run over or ending it, the next
+    write hears. Only while a gate is open may others move the run on, and then it waits.
+    """
+    following: Run | None = run
+    while following is not None:
+        run = following
+        following = _do_one(machinery, run)
+    return run
+
+
+def _do_one(machinery: Machinery, run: Run) -> Run | None:
+    """Do the next thing; returns the run as it is then, None when there is nothing to do until somebody wakes it."""
     action = next_action(run)
-    goes_on = True
+    following: Run | None = None
     match action:
         case Wait():
-            goes_on = False
+            pass
         case Finish():
-            _finish(machinery, run, action)
-            goes_on = False
+            following = _finish(machinery, run, action)
         case AwaitSubmission():
-            attempts.await_submission(machinery, run, action)
-            goes_on = False
+            following = attempts.await_submission(machinery, run, action)
         case StartAttempt():
-            attempts.start_attempt(machinery, run, action)
+            following = attempts.start_attempt(machinery, run, action)
         case PassStep():
-            training.pass_training(machinery, run, action)
+            following = training.pass_training(machinery, run, action)
         case EndGateStep():
-            gates.end_gate_step(machinery, run, action)
+            following = gates.end_gate_step(machinery, run, action)
         case OpenGate(step):
-            _guarded(machinery, run, step, lambda: gates.open_gate(machinery, run, action))
+            following = _guarded(machinery, run, step, lambda: gates.open_gate(machinery, run, action))
         case ConfirmGate(step):
-            _guarded(machinery, run, step, lambda: gates.confirm_gate(machinery, run, action))
+            following = _guarded(machinery, run, step, lambda: gates.confirm_gate(machinery, run, action))
         case DoStep(step):
-            goes_on = _do_step(machinery, run, step)
-    return goes_on
+            following = _do_step(machinery, run, step)
+    return following
 
 
-def _do_step(machinery: Machinery, run: Run, step: Step) -> bool:
-    """Start (or, after a worker's death, start again) a training, test or deployment step and carry it out."""
+def _do_step(machinery: Machinery, run: Run, step: Step) -> Run | None:
+    """Start (or, after a worker's death, start again) a training, test or deployment step and carry it out.
+
+    None when a deployment has to queue.
+    """
     state = run.attempt.step(step.name)
     if isinstance(step, DeploymentStep) and state.status is StepStatus.PENDING:
-        queued: list[bool] = []
-        _guarded(machinery, run, step, lambda: queued.append(not deploying.begin(machinery, run, step)))
-        return not any(queued)
+        begun = _guarded(machinery, run, step, lambda: deploying.begin(machinery, run, step))
+        if begun is None or begun.attempt.step(step.name).status is not StepStatus.RUNNING:
+            return begun
+        return _guarded(machinery, begun, step, lambda: deploying.deploy(machinery, begun, step))
     if state.status is StepStatus.RUNNING and state.tries > _retries(step) + _MOST_DEATHS:
         what = f"Workers died {state.tries} times while {step.name} ran."
         hint = "Look at the worker's memory and log, then `signoff retry`."
-        _give_up(machinery, run, step, MachineryError(what, hint, is_retryable=False))
-        return True
+        return _give_up(machinery, run, step, MachineryError(what, hint, is_retryable=False))
     started = _start(machinery, run, step)
-    _guarded(machinery, started, step, lambda: _carry_out(machinery, started, step))
-    return True
+    return _guarded(machinery, started, step, lambda: _carry_out(machinery, started, step))
 
 
 def _retries(step: Step) -> int:
@@ -132,51 +144,54 @@ def _start(machinery: Machinery, run: Run, step: Step) -> Run:
     tries = run.attempt.step(step.name).tries + 1
     with machinery.database.begin() as tx:
         started = event(Event.STEP_STARTED, run, at, step=step.name, tries=tries)
-        runs.set_step(tx, run, step.name, status=StepStatus.RUNNING, at=at, tries=tries, audit=[started])
-        return runs.get_run(tx, run.id)
+        return runs.set_step(tx, run, step.name, status=StepStatus.RUNNING, at=at, tries=tries, audit=[started])
 
 
-def _carry_out(machinery: Machinery, run: Run, step: Step) -> None:
-    if isinstance(step, TrainingStep):
-        training.train(machinery, run, step)
-    elif isinstance(step, TestStep):
-        testing.test_version(machinery, run, step)
-    elif isinstance(step, DeploymentStep):
-        deploying.deploy(machinery, run, step)
+def _carry_out(machinery: Machinery, run: Run, step: Step) -> Run:
+    match step:
+        case TrainingStep():
+            return training.train(machinery, run, step)
+        case TestStep():
+            return testing.test_version(machinery, run, step)
+        case DeploymentStep():
+            return deploying.deploy(machinery, run, step)
+        case ApprovalStep():
+            raise ValueError(f"{step.name} is not carried out: people are asked")
 
 
-def _guarded(machinery: Machinery, run: Run, step: Step, act: Callable[[], None]) -> None:
-    """Call `act`; when the outside is away ask again a few times; when the machinery broke, say so on the step."""
-    for pause in (*machinery.retry_pauses, None):
+def _guarded(machinery: Machinery, run: Run, step: Step, act: Callable[[], T]) -> T | Run:
+    """Call `act`; when the outside is away ask again a few times; when the machinery broke, say so on the step.
+
+    Returns what `act` does, or the run with its errored step.
+    """
+    pauses = iter(machinery.retry_pauses)
+    while True:
         try:
-            act()
+            return act()
         except UnavailableError as error:
             machinery.database.ping()  # the database being away is not the step's failure: the job is repeated
+            pause = next(pauses, None)
             if pause is None:
-                _give_up(machinery, run, step, error)
-                return
+                return _give_up(machinery, run, step, error)
             LOG.warning("the outside did not answer; asking again", run=run.id, step=step.name, error=str(error))
             if machinery.stopping.wait(pause):
                 raise HandedBackError(f"The worker was told to stop while {step.name} waited.") from error
         except (FencedError, HandedBackError, CancelledError):
             raise
         except SignoffError as error:
-            _give_up(machinery, run, step, error)
-            return
+            return _give_up(machinery, run, step, error)
         except OSError as error:
             what = f"The worker's disk refused: {error.strerror or error}: {error.filename or machinery.work}."
-            _give_up(machinery, run, step, MachineryError(what, "Make room or mend its rights, then `signoff retry`."))
-            return
+            mend = "Make room or mend its rights, then `signoff retry`."
+            return _give_up(machinery, run, step, MachineryError(what, mend))
         except Exception as error:  # noqa: BLE001 - a bug must end as an errored, retryable run, not as a lost job
             LOG.exception("a bug in signoff, or a surprise from a library", run=run.id, step=step.name)
             words = f"{type(error).__name__}: {error}"
-            _give_up(machinery, run, step, MachineryError(words, "This is a bug; the worker's log has the details."))
-            return
-        else:
-            return
+            look = "This is a bug; the worker's log has the details."
+            return _give_up(machinery, run, step, MachineryError(words, look))
 
 
-def _give_up(machinery: Machinery, run: Run, step: Step, error: SignoffError) -> None:
+def _give_up(machinery: Machinery, run: Run, step: Step, error: SignoffError) -> Run:
     """The step errored; where it has retries left, it is pending again."""
     at = machinery.clock()
     with machinery.database.begin() as tx:
@@ -188,11 +203,10 @@ def _give_up(machinery: Machinery, run: Run, step: Step, error: SignoffError) ->
         errored = event(Event.STEP_ERRORED, run, at, step=step.name, error=str(error), code=error.code)
         if state.status is StepStatus.PENDING:
             # Nothing began (a gate that could not open, a deployment that may not start): it passes through running.
-            runs.set_step(tx, present, step.name, status=StepStatus.RUNNING, at=at, audit=[])
-            present = runs.get_run(tx, run.id)
+            present = runs.set_step(tx, present, step.name, status=StepStatus.RUNNING, at=at, audit=[])
         if isinstance(step, DeploymentStep):
             deploying.abandon(tx, machinery, present, error)
-        runs.set_step(
+        return runs.set_step(
             tx,
             present,
             step.name,
@@ -219,10 +233,12 @@ def _hand_back(machinery: Machinery, run_id: str, epoch: int) -> None:
         wake_run(tx, run_id)
 
 
-def _finish(machinery: Machinery, run: Run, action: Finish) -> None:
+def _finish(machinery: Machinery, run: Run, action: Finish) -> Run:
+    """End the run with the status that `action` names."""
     at = machinery.clock()
     with machinery.database.begin() as tx:
         done = event(_FINISHED[action.status], run, at, reason=action.reason)
         error = action.reason if action.status is not RunStatus.SUCCEEDED else None
-        runs.set_run(tx, run, status=action.status, at=at, audit=[done], error=error or None)
+        ended = runs.set_run(tx, run, status=action.status, at=at, audit=[done], error=error or None)
     LOG.info("run ended", run=run.id, status=action.status.value)
+    return ended

@@ -36,7 +36,7 @@ def new_steps(pipeline: Pipeline, *, start: int = 0, is_submitted: bool) -> tupl
     return tuple(steps)
 
 
-def start_attempt(machinery: Machinery, run: Run, action: StartAttempt) -> None:
+def start_attempt(machinery: Machinery, run: Run, action: StartAttempt) -> Run:
     """Begin the next attempt at the training step; the former one's feedback is its input."""
     at = machinery.clock()
     attempt = Attempt(
@@ -50,11 +50,12 @@ def start_attempt(machinery: Machinery, run: Run, action: StartAttempt) -> None:
     started = event(Event.ATTEMPT_STARTED, following, at, cause=action.cause.value)
     with machinery.database.begin() as tx:
         runs.add_attempt(tx, following, status=RunStatus.RUNNING, at=at, audit=[started])
+        return runs.get_run(tx, run.id)
 
 
-def await_submission(machinery: Machinery, run: Run, action: AwaitSubmission) -> None:
+def await_submission(machinery: Machinery, run: Run, action: AwaitSubmission) -> Run:
     """Nothing here can train: the run waits, visibly, for the next version."""
     at = machinery.clock()
     waits = event(Event.RUN_CHANGES_REQUESTED, run, at, cause=action.cause.value)
     with machinery.database.begin() as tx:
-        runs.set_run(tx, run, status=RunStatus.CHANGES_REQUESTED, at=at, audit=[waits])
+        return runs.set_run(tx, run, status=RunStatus.CHANGES_REQUESTED, at=at, audit=[waits])

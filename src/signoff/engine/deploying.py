@@ -26,8 +26,8 @@ from signoff.store import deployments, evidence, gates, people, runs
 from signoff.store.database import Transaction
 
 
-def begin(machinery: Machinery, run: Run, step: DeploymentStep) -> bool:
-    """Begin the deployment, end the run as superseded, or open a gate again; False when it has to queue.
+def begin(machinery: Machinery, run: Run, step: DeploymentStep) -> Run | None:
+    """Begin the deployment, end the run as superseded, or open a gate again; None when it has to queue.
 
     Raises:
         MachineryError: the environment does not exist or demands what this run cannot give.
@@ -41,16 +41,14 @@ def begin(machinery: Machinery, run: Run, step: DeploymentStep) -> bool:
             newer = live.version if live is not None else ""
             ended = event(Event.RUN_SUPERSEDED, run, at, newer=newer, environment=environment.name)
             why = f"v{newer}, which is newer, was deployed to {environment.name} meanwhile"
-            runs.set_run(tx, run, status=RunStatus.SUPERSEDED, at=at, audit=[ended], error=why)
-            return True
+            return runs.set_run(tx, run, status=RunStatus.SUPERSEDED, at=at, audit=[ended], error=why)
         refusal = _refusal(tx, run, position, environment)
         if refusal is not None:
             raise MachineryError(refusal, f"See `signoff environment show {environment.name}`.", is_retryable=False)
         old = _void_now(tx, run, position, environment, machinery)
         if old is None:
             return _take(tx, run, step, environment, machinery)
-    void_gate(machinery, run, *old)
-    return True
+    return void_gate(machinery, run, *old)
 
 
 def _environment(tx: Transaction, step: DeploymentStep) -> Environment:
@@ -99,8 +97,10 @@ def _void_now(
     return gate, why
 
 
-def _take(tx: Transaction, run: Run, step: DeploymentStep, environment: Environment, machinery: Machinery) -> bool:
-    """Take the (environment, model) for this run; False (and said so on the step) when another run has it."""
+def _take(
+    tx: Transaction, run: Run, step: DeploymentStep, environment: Environment, machinery: Machinery
+) -> Run | None:
+    """Take the (environment, model) and start the step; None (and said so on the step) when another run has it."""
     version = run.attempt.version
     if version is None:
         raise ValueError("a deployment without a version")
@@ -127,12 +127,14 @@ def _take(tx: Transaction, run: Run, step: DeploymentStep, environment: Environm
         if state.note != note:
             queued = event(Event.STEP_QUEUED, run, at, step=step.name, note=note)
             runs.set_step(tx, run, step.name, status=StepStatus.PENDING, at=at, audit=[queued], note=note)
-        return False
-    runs.set_step(tx, run, step.name, status=StepStatus.RUNNING, at=at, audit=[], note="")
-    return True
+        return None
+    begun = event(Event.STEP_STARTED, run, at, step=step.name, tries=state.tries + 1)
+    return runs.set_step(
+        tx, run, step.name, status=StepStatus.RUNNING, at=at, audit=[begun], tries=state.tries + 1, note=""
+    )
 
 
-def deploy(machinery: Machinery, run: Run, step: DeploymentStep) -> None:
+def deploy(machinery: Machinery, run: Run, step: DeploymentStep) -> Run:
     """Carry out `step`, which is running: hash what the registry holds now, then make it live.
 
     Raises:
@@ -159,8 +161,7 @@ def deploy(machinery: Machinery, run: Run, step: DeploymentStep) -> None:
     )
     if stale is not None or found.digest != version.digest:
         why = stale[1] if stale else f"the model's bytes changed ({version.digest} then, {found.digest} now)"
-        _refuse(machinery, run, step, live, why, gate=stale[0] if stale else None, found=found)
-        return
+        return _refuse(machinery, run, step, live, why, gate=stale[0] if stale else None, found=found)
     release = Release(key_of(run, step.name), environment, version, copy, _approval(run, position))
     with machinery.database.begin() as tx:
         if (
@@ -170,8 +171,7 @@ def deploy(machinery: Machinery, run: Run, step: DeploymentStep) -> None:
     try:
         address = machinery.deployer_of(environment).deploy(release)
     except UnhealthyError as error:
-        _fail(machinery, run, step, live, str(error))
-        return
+        return _fail(machinery, run, step, live, str(error))
     at = machinery.clock()
     succeeded = event(
         Event.DEPLOYMENT_SUCCEEDED,
@@ -183,7 +183,7 @@ def deploy(machinery: Machinery, run: Run, step: DeploymentStep) -> None:
         address=address,
     )
     with machinery.database.begin() as tx:
-        runs.set_step(
+        run = runs.set_step(
             tx,
             run,
             step.name,
@@ -195,6 +195,7 @@ def deploy(machinery: Machinery, run: Run, step: DeploymentStep) -> None:
         deployments.set_live(tx, live, address=address, at=at, audit=[succeeded])
         wake_others(tx, run.model, but=run.id)
     machinery.clean(scratch_of(run), Path(copy).name)
+    return run
 
 
 def _approval(run: Run, position: int) -> dict[str, object]:
@@ -223,7 +224,7 @@ def _refuse(
     *,
     gate: Gate | None,
     found: ModelVersion,
-) -> None:
+) -> Run:
     """What was approved is not what is there: nothing is deployed, and the gate opens again, loudly."""
     at = machinery.clock()
     refused = event(Event.DEPLOYMENT_REFUSED, run, at, environment=mine.environment, why=why)
@@ -233,14 +234,14 @@ def _refuse(
     if gate is None:
         raise MachineryError(f"{step.name} was refused: {why}.", "Submit the version anew.", is_retryable=False)
     changed = found if found != run.attempt.version else None
-    void_gate(machinery, run, gate, why, version=changed, also=[(step.name, StepStatus.PENDING)])
+    return void_gate(machinery, run, gate, why, version=changed, also=[(step.name, StepStatus.PENDING)])
 
 
-def _fail(machinery: Machinery, run: Run, step: DeploymentStep, mine: Deployment, why: str) -> None:
+def _fail(machinery: Machinery, run: Run, step: DeploymentStep, mine: Deployment, why: str) -> Run:
     at = machinery.clock()
     failed = event(Event.DEPLOYMENT_FAILED, run, at, environment=mine.environment, why=why, version=mine.version)
     with machinery.database.begin() as tx:
-        runs.set_step(
+        following = runs.set_step(
             tx,
             run,
             step.name,
@@ -251,6 +252,7 @@ def _fail(machinery: Machinery, run: Run, step: DeploymentStep, mine: Deployment
         )
         deployments.set_failed(tx, mine, note=why, at=at, audit=[failed])
         wake_others(tx, run.model, but=run.id)
+        return following
 
 
 def abandon(tx: Transaction, machinery: Machinery, run: Run, error: SignoffError) -> None:

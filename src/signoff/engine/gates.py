@@ -26,7 +26,7 @@ from signoff.store import evidence, gates, people, runs
 from signoff.store.database import Transaction
 
 
-def open_gate(machinery: Machinery, run: Run, action: OpenGate) -> None:
+def open_gate(machinery: Machinery, run: Run, action: OpenGate) -> Run:
     """Freeze the subject, let the policy decide if it may, and otherwise wait for people."""
     step = action.step
     version = run.attempt.version
@@ -60,9 +60,12 @@ def open_gate(machinery: Machinery, run: Run, action: OpenGate) -> None:
                 gate = replace(gate, note=". ".join(filter(None, [gate.note, f"Not approved by policy: {why}"])))
         gates.add_gate(tx, gate, audit=[event(Event.GATE_OPENED, run, at, **_said(gate))])
         status = _decide_by_policy(tx, run, gate, decision, at) if decision is not None else gate.status
-        runs.set_step(tx, run, step.name, status=StepStatus.WAITING, at=at, audit=[])
+        run = runs.set_step(tx, run, step.name, status=StepStatus.WAITING, at=at, audit=[])
         if status is GateStatus.OPEN:
-            runs.set_run(tx, run, status=RunStatus.WAITING, at=at, audit=[], step=step.name)
+            run = runs.set_run(tx, run, status=RunStatus.WAITING, at=at, audit=[], step=step.name)
+        else:
+            gate = replace(gate, status=status, closed_at=at)
+        return replace(run, gates=(*run.gates, gate))
 
 
 def _gate(run: Run, step: ApprovalStep, position: int, environment: Environment | None, at: datetime) -> Gate:
@@ -141,7 +144,7 @@ def earlier_approvals(tx: Transaction, run: Run, gate: Gate) -> list[Decision]:
     return [d for other in same for d in decided[other.id] if d.digest == other.digest]
 
 
-def confirm_gate(machinery: Machinery, run: Run, action: ConfirmGate) -> None:
+def confirm_gate(machinery: Machinery, run: Run, action: ConfirmGate) -> Run:
     """The rules were satisfied: check again who approved, the bytes and the champion; then the step succeeds."""
     gate, version = action.gate, run.attempt.version
     if version is None:
@@ -150,21 +153,18 @@ def confirm_gate(machinery: Machinery, run: Run, action: ConfirmGate) -> None:
     found = _present_version(machinery, run, version)
     if found.digest != gate.subject.manifest_digest:
         words = f"the model's bytes changed (approved {gate.subject.manifest_digest}, found {found.digest})"
-        void_gate(machinery, run, gate, words, version=found)
-        return
+        return void_gate(machinery, run, gate, words, version=found)
     moved = _champion_says_otherwise(machinery, run, position)
     if moved is not None:
-        void_gate(machinery, run, gate, moved, retest=True)
-        return
+        return void_gate(machinery, run, gate, moved, retest=True)
     at = machinery.clock()
     with machinery.database.begin() as tx:
         decided = gates.list_decisions(tx, [gate.id])[gate.id]
         evaluation = evaluate(gate, decided, people.get_directory(tx), earlier=earlier_approvals(tx, run, gate))
         if evaluation.status is GateStatus.APPROVED:
             approved = event(Event.STEP_SUCCEEDED, run, at, step=action.step.name, digest=gate.digest)
-            runs.set_step(tx, run, action.step.name, status=StepStatus.SUCCEEDED, at=at, audit=[approved])
-            return
-    void_gate(machinery, run, gate, "somebody who approved may no longer decide here")
+            return runs.set_step(tx, run, action.step.name, status=StepStatus.SUCCEEDED, at=at, audit=[approved])
+    return void_gate(machinery, run, gate, "somebody who approved may no longer decide here")
 
 
 def _present_version(machinery: Machinery, run: Run, version: ModelVersion) -> ModelVersion:
@@ -220,7 +220,7 @@ def void_gate(
     version: ModelVersion | None = None,
     retest: bool = False,
     also: Sequence[tuple[str, StepStatus]] = (),
-) -> None:
+) -> Run:
     """The approval no longer stands: the gate opens again, after new tests where their evidence is void too.
 
     `version` is given when the bytes changed: everything from the first test on is done anew about these bytes.
@@ -253,11 +253,12 @@ def void_gate(
             runs.set_step(tx, run, name, status=status, at=at, audit=[event(Event.STEP_RESET, run, at, step=name)])
         if run.status is not RunStatus.RUNNING:
             runs.set_run(tx, run, status=RunStatus.RUNNING, at=at, audit=[])
+        return runs.get_run(tx, run.id)
 
 
-def end_gate_step(machinery: Machinery, run: Run, action: EndGateStep) -> None:
+def end_gate_step(machinery: Machinery, run: Run, action: EndGateStep) -> Run:
     """Somebody said no: the step ends `rejected`."""
     at = machinery.clock()
     rejected = event(Event.STEP_REJECTED, run, at, step=action.step.name, status=action.gate.status.value)
     with machinery.database.begin() as tx:
-        runs.set_step(tx, run, action.step.name, status=StepStatus.REJECTED, at=at, audit=[rejected])
+        return runs.set_step(tx, run, action.step.name, status=StepStatus.REJECTED, at=at, audit=[rejected])

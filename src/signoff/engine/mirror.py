@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from signoff.domain.errors import SignoffError
+from signoff.domain.run import Run
 from signoff.domain.status import model_status
 from signoff.engine.machinery import LOG, Machinery
 from signoff.store import deployments, runs
 
 
-def mirror(machinery: Machinery, run_id: str) -> None:
-    """Put ``signoff.status``, ``signoff.run`` and ``signoff.digest`` on the run's version; a failure is only logged."""
+def mirror(machinery: Machinery, run_id: str, run: Run | None = None) -> None:
+    """Put ``signoff.status``, ``signoff.run`` and ``signoff.digest`` on the run's version; a failure is only logged.
+
+    `run` is given by who has just read or written it.
+    """
     try:
         with machinery.database.begin() as tx:
-            run = runs.get_run(tx, run_id)
+            run = run or runs.get_run(tx, run_id)
             newest = deployments.list_deployments(tx, run_ids=[run_id], limit=1)
         version = run.attempt.version
         if version is None:

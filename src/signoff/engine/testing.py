@@ -28,7 +28,7 @@ from signoff.engine.outputs import keep_files, read_junit, read_metrics
 from signoff.store import evidence, runs
 
 
-def test_version(machinery: Machinery, run: Run, step: TestStep) -> None:
+def test_version(machinery: Machinery, run: Run, step: TestStep) -> Run:
     """Carry out `step`, which is running, and write its end with its evidence.
 
     Raises:
@@ -70,7 +70,7 @@ def test_version(machinery: Machinery, run: Run, step: TestStep) -> None:
     words = "; ".join(f"{check.name}: {check.reason}" for check in bad)
     with machinery.database.begin() as tx:
         digest = evidence.add_evidence(tx, run.id, found, at=at)
-        runs.set_step(
+        run = runs.set_step(
             tx,
             run,
             step.name,
@@ -92,6 +92,7 @@ def test_version(machinery: Machinery, run: Run, step: TestStep) -> None:
             ],
         )
     machinery.clean(scratch_of(run), f"{step.name}-{run.attempt.number}")
+    return run
 
 
 def _measure(

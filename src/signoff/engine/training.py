@@ -14,7 +14,7 @@ from signoff.engine.machinery import Machinery, scratch_of
 from signoff.store import runs
 
 
-def train(machinery: Machinery, run: Run, step: TrainingStep) -> None:
+def train(machinery: Machinery, run: Run, step: TrainingStep) -> Run:
     """Carry out `step`, which is running, and write its end.
 
     Raises:
@@ -37,7 +37,7 @@ def train(machinery: Machinery, run: Run, step: TrainingStep) -> None:
     at = machinery.clock()
     contributors = sorted({*run.attempt.contributors, run.submitter})
     with machinery.database.begin() as tx:
-        runs.set_version(
+        run = runs.set_version(
             tx,
             run,
             version,
@@ -46,7 +46,7 @@ def train(machinery: Machinery, run: Run, step: TrainingStep) -> None:
                 event(Event.VERSION_RECORDED, run, at, version=version.version, digest=version.digest, trained=True)
             ],
         )
-        runs.set_step(
+        run = runs.set_step(
             tx,
             run,
             step.name,
@@ -57,15 +57,16 @@ def train(machinery: Machinery, run: Run, step: TrainingStep) -> None:
             audit=[event(Event.STEP_SUCCEEDED, run, at, step=step.name, version=version.version)],
         )
     machinery.clean(scratch_of(run), f"{step.name}-{run.attempt.number}")
+    return run
 
 
-def pass_training(machinery: Machinery, run: Run, action: PassStep) -> None:
+def pass_training(machinery: Machinery, run: Run, action: PassStep) -> Run:
     """A training step without a command: the submitted version satisfies it."""
     version = run.attempt.version
     label = version.label if version is not None else "?"
     at = machinery.clock()
     with machinery.database.begin() as tx:
-        runs.set_step(
+        return runs.set_step(
             tx,
             run,
             action.step.name,
