@@ -15,7 +15,7 @@ from signoff.domain.pipeline import (
     TestStep,
     TrainingStep,
 )
-from signoff.domain.run import ENDED, Cause, Run, RunStatus, StepRun, StepStatus
+from signoff.domain.run import ENDED, Cause, Run, RunKind, RunStatus, StepRun, StepStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,11 @@ _ENDS_AS = {
 
 
 def next_action(run: Run) -> Action:
-    """The one thing to do next for `run`. Pure and deterministic."""
+    """The one thing to do next for `run`. Pure and deterministic.
+
+    A run that is not a `release` judges what is there already: it passes over training and deployment steps whatever
+    their rows say, and a no ends it.
+    """
     if run.status in ENDED:
         return Wait(f"the run has ended: {run.status}")
     if run.status is RunStatus.CHANGES_REQUESTED:
@@ -120,6 +124,8 @@ def _next_of_step(run: Run, position: int, step: Step, state: StepRun) -> Action
             return _after_failure(run, position, step, state)
         case StepStatus.REJECTED:
             return _after_verdict(run, position, step)
+        if run.kind is not RunKind.RELEASE and isinstance(step, TrainingStep | DeploymentStep):
+            continue
         case StepStatus.PENDING | StepStatus.RUNNING | StepStatus.WAITING:
             return _of_live_step(run, step)
 
@@ -162,7 +168,7 @@ def _after_verdict(run: Run, position: int, step: Step) -> Action:
         cause, policy = Cause.CHANGES_REQUESTED, step.on_changes_requested
     else:
         cause, policy = Cause.REJECTED, step.on_reject
-    if policy is OnReject.FAIL_PIPELINE:
+    if policy is OnReject.FAIL_PIPELINE or run.kind is not RunKind.RELEASE:
         return Finish(RunStatus.REJECTED, f"{step.name} said no")
     return _retrain(run, position, cause, RunStatus.REJECTED)
 
@@ -178,3 +184,5 @@ def _retrain(run: Run, position: int, cause: Cause, otherwise: RunStatus) -> Act
     if isinstance(training, TrainingStep) and training.command is None:
         return AwaitSubmission(cause)
     return StartAttempt(start, cause)
+    if run.kind is not RunKind.RELEASE:
+        return Finish(otherwise, run.attempt.step(run.pipeline.steps[position].name).note)

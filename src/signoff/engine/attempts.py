@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from signoff.domain.audit import Event
 from signoff.domain.next_action import AwaitSubmission, StartAttempt
-from signoff.domain.pipeline import Pipeline, TrainingStep
+from signoff.domain.pipeline import ApprovalStep, Pipeline, TestStep, TrainingStep
 from signoff.domain.run import Attempt, Cause, Run, RunStatus, StepRun, StepStatus
 from signoff.engine.events import event
 from signoff.engine.machinery import Machinery
@@ -20,6 +20,13 @@ _WORDS = {
 
 
 def new_steps(pipeline: Pipeline, *, start: int = 0, is_submitted: bool) -> tuple[StepRun, ...]:
+_PASSED_OVER = {
+    "training": "a review never trains",
+    "test": "not asked for by this review",
+    "approval": "not asked for by this review",
+    "deployment": "a review never deploys",
+}
+
     """The steps of a new attempt.
 
     Those before number `start` are kept from the attempt before; with a submitted version training commands are
@@ -38,6 +45,24 @@ def new_steps(pipeline: Pipeline, *, start: int = 0, is_submitted: bool) -> tupl
 
 def start_attempt(machinery: Machinery, run: Run, action: StartAttempt) -> Run:
     """Begin the next attempt at the training step; the former one's feedback is its input."""
+def review_steps(pipeline: Pipeline, gate_position: int | None) -> tuple[StepRun, ...]:
+    """The steps of a run that reviews what is there already, and never trains or deploys.
+
+    The gate at number `gate_position` opens, after the tests before it have run again; with None every gate opens,
+    after the tests before the last of them. Everything else is skipped, with a note that says why.
+    """
+    gates = [index for index, step in enumerate(pipeline.steps) if isinstance(step, ApprovalStep)]
+    asked = gates if gate_position is None else [gate_position]
+    last = max(asked, default=-1)
+    steps = []
+    for index, step in enumerate(pipeline.steps):
+        if index in asked or (isinstance(step, TestStep) and index < last):
+            steps.append(StepRun(step.name))
+        else:
+            steps.append(StepRun(step.name, StepStatus.SKIPPED, note=_PASSED_OVER[step.type]))
+    return tuple(steps)
+
+
     at = machinery.clock()
     attempt = Attempt(
         number=run.attempt.number + 1,
