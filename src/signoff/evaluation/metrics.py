@@ -269,14 +269,15 @@ def gradient(spec: MetricSpec, sums: Floats) -> Floats:
     shape = (len(flat), *sums.shape)
     of_sums = _of_sums(spec)
     ahead, behind = of_sums((flat + moves).reshape(shape)), of_sums((flat - moves).reshape(shape))
-    slope: Floats = ((ahead - behind) / (2 * step)).reshape(sums.shape)
+    slope: Floats = np.asarray((ahead - behind) / (2 * step)).reshape(sums.shape)
     if spec.columns is None:
         slope[sums == 0] = 0.0  # no row is in an empty margin
-    return slope
+    return np.asarray(slope)
 
 
 def _totals(spec: MetricSpec, answers: Answers) -> Floats:
-    return sums_by(spec, answers, np.zeros(len(answers.y_true), np.int64), 1)[0]
+    totals: Floats = sums_by(spec, answers, np.zeros(len(answers.y_true), np.int64), 1)[0]
+    return totals
 
 
 def _of_sums(spec: MetricSpec) -> Callable[[Floats], Floats]:

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from evaluation_arrays import binary, multiclass, predictions_of, regression
 from sklearn import metrics as field
 
+from evaluation_arrays import binary, multiclass, predictions_of, regression
 from signoff.domain.evidence import Task
 from signoff.evaluation.answers import answers_of
 from signoff.evaluation.metrics import (
