@@ -67,7 +67,8 @@ def _refusal(tx: Transaction, run: Run, position: int, environment: Environment)
     if version is None:
         return "There is no version to deploy."
     found = evidence.list_evidence(tx, evidence_digests(run, position))
-    before = deployments.list_deployments(tx, model=run.model)
+    asks = environment.require.came_from is not None
+    before = deployments.list_deployments(tx, model=run.model) if asks else []
     return lacking(environment, list(found.values()), before, version.digest)
 
 
@@ -119,7 +120,6 @@ def _take(
         by=SYSTEM.name,
         started_at=at,
     )
-    deployments.release_key(tx, key)
     started = event(Event.DEPLOYMENT_STARTED, run, at, environment=environment.name, version=version.version)
     if deployments.begin_deployment(tx, wanted, version, key, audit=[started]) is None:
         other = deployments.find_deploying(tx, environment.name, run.model)
@@ -145,17 +145,21 @@ def deploy(machinery: Machinery, run: Run, step: DeploymentStep) -> Run:
     if version is None:
         raise ValueError("a deployment without a version")
     position = run.pipeline.position(step.name)
-    with machinery.database.begin() as tx:
-        environment = _environment(tx, step)
-        mine = deployments.find_deploying(tx, environment.name, run.model)
-        done = deployments.find_live(tx, environment.name, run.model)
-        decided = gates.list_decisions(tx, [gate.id for gate in run.gates])
-        directory = people.get_directory(tx)
-    live = mine or done
-    if live is None or live.run_id != run.id:
-        raise MachineryError(f"{step.name} lost its place in {environment.name}.", "`signoff retry` takes it again.")
     copy = machinery.folder_of(scratch_of(run), f"{step.name}-{run.attempt.number}")
     found = replace(version, digest=machinery.registry.fetch(version, copy).digest)
+    with machinery.database.begin() as tx:
+        if runs.find_epoch(tx, run.id) != run.epoch:
+            # Fetching took so long that somebody else did it, and perhaps more.
+            raise FencedError(f"Run {run.id} was taken over.", "")
+        environment = _environment(tx, step)
+        place = deployments.list_place(
+            tx, environment.name, run.model, DeploymentStatus.DEPLOYING, DeploymentStatus.LIVE
+        )
+        decided = gates.list_decisions(tx, [gate.id for gate in run.gates])
+        directory = people.get_directory(tx)
+    live = next((d for d in place if d.status is DeploymentStatus.DEPLOYING), place[0] if place else None)
+    if live is None or live.run_id != run.id:
+        raise MachineryError(f"{step.name} lost its place in {environment.name}.", "`signoff retry` takes it again.")
     stale = unapproved(
         run, position, environment, decided, directory, manifest_digest=found.digest, now=machinery.clock()
     )
@@ -163,11 +167,6 @@ def deploy(machinery: Machinery, run: Run, step: DeploymentStep) -> Run:
         why = stale[1] if stale else f"the model's bytes changed ({version.digest} then, {found.digest} now)"
         return _refuse(machinery, run, step, live, why, gate=stale[0] if stale else None, found=found)
     release = Release(key_of(run, step.name), environment, version, copy, _approval(run, position))
-    with machinery.database.begin() as tx:
-        if (
-            runs.find_epoch(tx, run.id) != run.epoch
-        ):  # fetching took so long that somebody else did it, and perhaps more
-            raise FencedError(f"Run {run.id} was taken over.", "")
     try:
         address = machinery.deployer_of(environment).deploy(release)
     except UnhealthyError as error:
@@ -190,9 +189,10 @@ def deploy(machinery: Machinery, run: Run, step: DeploymentStep) -> Run:
             status=StepStatus.SUCCEEDED,
             at=at,
             note=f"{version.label} is live in {environment.name}",
-            audit=[event(Event.STEP_SUCCEEDED, run, at, step=step.name)],
+            audit=[],
         )
-        deployments.set_live(tx, live, address=address, at=at, audit=[succeeded])
+        done = event(Event.STEP_SUCCEEDED, run, at, step=step.name)
+        deployments.set_live(tx, live, address=address, at=at, audit=[done, succeeded])
         wake_others(tx, run.model, but=run.id)
     machinery.clean(scratch_of(run), Path(copy).name)
     return run
@@ -266,6 +266,6 @@ def abandon(tx: Transaction, machinery: Machinery, run: Run, error: SignoffError
 
 def wake_others(tx: Transaction, model: str, *, but: str | None = None) -> None:
     """Wake the runs of `model` that are on their way: one of them may have waited for this place."""
-    for other in runs.list_runs(tx, statuses=[RunStatus.RUNNING.value], model=model, limit=50):
-        if other.id != but:
-            wake_run(tx, other.id)
+    for other in runs.list_running(tx, model):
+        if other != but:
+            wake_run(tx, other)

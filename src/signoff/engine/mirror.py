@@ -17,11 +17,11 @@ def mirror(machinery: Machinery, run_id: str, run: Run | None = None) -> None:
     try:
         with machinery.database.begin() as tx:
             run = run or runs.get_run(tx, run_id)
-            newest = deployments.list_deployments(tx, run_ids=[run_id], limit=1)
+            newest = deployments.find_newest(tx, run_id)
         version = run.attempt.version
         if version is None:
             return
-        status = model_status(run, newest[0].status if newest else None)
+        status = model_status(run, newest.status if newest is not None else None)
         tags = {"signoff.status": status.value, "signoff.run": run.id, "signoff.digest": version.digest}
         machinery.tracking.set_tags(version.model, version.version, tags)
     except SignoffError as error:

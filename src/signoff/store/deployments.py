@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, any_, bindparam, select, update
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.types import Text
 
 from signoff.domain.audit import AuditEvent
 from signoff.domain.environment import Deployment, DeploymentKind, DeploymentStatus
@@ -18,16 +20,45 @@ from signoff.store.audit import add_events
 from signoff.store.database import Transaction
 from signoff.store.tables import deployments
 
+# Built once: putting a statement together costs several times what sending it does.
+_OF_KEY = select(deployments).where(deployments.c.key == bindparam("key"))
+_ADD = upsert(deployments).on_conflict_do_nothing().returning(deployments.c.id)
+_HERE = (deployments.c.environment == bindparam("here")) & (deployments.c.model == bindparam("of_model"))
+_PLACE = (
+    select(deployments)
+    .where(_HERE, deployments.c.status == any_(bindparam("statuses", type_=ARRAY(Text))))
+    .order_by(deployments.c.started_at)
+)
+_REPLACE = (
+    update(deployments)
+    .where(_HERE, deployments.c.status == bindparam("live"), deployments.c.id != bindparam("its_id"))
+    .values(status=bindparam("became"), ended_at=bindparam("at"))
+)
+_SET_LIVE = (
+    update(deployments)
+    .where(deployments.c.id == bindparam("its_id"))
+    .values(status=bindparam("live"), address=bindparam("its_address"), live_at=bindparam("at"))
+)
+_NEWEST = (
+    select(deployments)
+    .where(deployments.c.run_id == bindparam("its_run"))
+    .order_by(deployments.c.started_at.desc(), deployments.c.id)
+    .limit(1)
+)
+
 
 def begin_deployment(
     tx: Transaction, deployment: Deployment, version: ModelVersion, key: str, *, audit: Sequence[AuditEvent]
 ) -> Deployment | None:
     """Take the (environment, model) for `deployment`; None when another one is deploying there.
 
-    With a `key` that was used before, that deployment is taken up again, whatever became of it.
+    With a `key` that was used before, that deployment is taken up again; but one that failed is left as it is, and a
+    new one begun.
     """
-    former = tx.execute(select(deployments).where(deployments.c.key == key)).one_or_none()
-    if former is not None:
+    former = tx.execute(_OF_KEY, {"key": key}).one_or_none()
+    if former is not None and former.status == DeploymentStatus.FAILED.value:
+        _release_key(tx, key)
+    elif former is not None:
         return _deployment(former)
     row = {
         "id": deployment.id,
@@ -44,8 +75,7 @@ def begin_deployment(
         "note": deployment.note,
         "started_at": deployment.started_at,
     }
-    added = upsert(deployments).values(row).on_conflict_do_nothing().returning(deployments.c.id)
-    if tx.scalar(added) is None:
+    if tx.scalar(_ADD, row) is None:
         return None
     add_events(tx, audit)
     return deployment
@@ -56,17 +86,10 @@ def set_live(
 ) -> None:
     """`deployment` is what is served now; what was live before is `replaced` (or `rolled_back`, by a rollback)."""
     became = DeploymentStatus.ROLLED_BACK if deployment.kind is DeploymentKind.ROLLBACK else DeploymentStatus.REPLACED
-    same = (deployments.c.environment == deployment.environment) & (deployments.c.model == deployment.model)
-    tx.execute(
-        update(deployments)
-        .where(same, deployments.c.status == DeploymentStatus.LIVE.value, deployments.c.id != deployment.id)
-        .values(status=became.value, ended_at=at)
-    )
-    tx.execute(
-        update(deployments)
-        .where(deployments.c.id == deployment.id)
-        .values(status=DeploymentStatus.LIVE.value, address=address, live_at=at)
-    )
+    mine = {"its_id": deployment.id, "live": DeploymentStatus.LIVE.value, "at": at}
+    here = {"here": deployment.environment, "of_model": deployment.model}
+    tx.execute(_REPLACE, {**mine, **here, "became": became.value})
+    tx.execute(_SET_LIVE, {**mine, "its_address": address})
     add_events(tx, audit)
 
 
@@ -82,7 +105,7 @@ def set_failed(
     add_events(tx, audit)
 
 
-def release_key(tx: Transaction, key: str) -> None:
+def _release_key(tx: Transaction, key: str) -> None:
     """Forget a failed deployment's idempotency key, so that a retry of its step starts a new one."""
     tx.execute(
         update(deployments)
@@ -93,22 +116,23 @@ def release_key(tx: Transaction, key: str) -> None:
 
 def find_live(tx: Transaction, environment: str, model: str) -> Deployment | None:
     """What is live in (environment, model) according to our own rows."""
-    return _one(tx, environment, model, DeploymentStatus.LIVE)
+    return next(iter(list_place(tx, environment, model, DeploymentStatus.LIVE)), None)
 
 
 def find_deploying(tx: Transaction, environment: str, model: str) -> Deployment | None:
     """What is being deployed to (environment, model) at this moment."""
-    return _one(tx, environment, model, DeploymentStatus.DEPLOYING)
+    return next(iter(list_place(tx, environment, model, DeploymentStatus.DEPLOYING)), None)
 
 
-def _one(tx: Transaction, environment: str, model: str, status: DeploymentStatus) -> Deployment | None:
-    row = tx.execute(
-        select(deployments).where(
-            deployments.c.environment == environment,
-            deployments.c.model == model,
-            deployments.c.status == status.value,
-        )
-    ).one_or_none()
+def list_place(tx: Transaction, environment: str, model: str, *statuses: DeploymentStatus) -> list[Deployment]:
+    """The deployments of `model` in `environment` with one of `statuses`, oldest first; one at most is live."""
+    here = {"here": environment, "of_model": model, "statuses": [status.value for status in statuses]}
+    return [_deployment(row) for row in tx.execute(_PLACE, here)]
+
+
+def find_newest(tx: Transaction, run_id: str) -> Deployment | None:
+    """The run's newest deployment."""
+    row = tx.execute(_NEWEST, {"its_run": run_id}).one_or_none()
     return _deployment(row) if row is not None else None
 
 

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select, union
+from sqlalchemy import any_, bindparam, insert, select, union
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.types import Text
 
 from signoff.domain.audit import AuditEvent
 from signoff.domain.evidence import Evidence
@@ -15,6 +17,12 @@ from signoff.store import codec
 from signoff.store.audit import add_events
 from signoff.store.database import Transaction
 from signoff.store.tables import comments, evidence, evidence_files, runs, snapshots, steps
+
+# Built once: putting a statement together costs several times what sending it does.
+_ADD = upsert(evidence).on_conflict_do_nothing()
+_DOCUMENTS = select(evidence.c.digest, evidence.c.document).where(
+    evidence.c.digest == any_(bindparam("digests", type_=ARRAY(Text)))
+)
 
 
 def add_evidence(tx: Transaction, run_id: str, found: Evidence, *, at: datetime) -> str:
@@ -28,7 +36,7 @@ def add_evidence(tx: Transaction, run_id: str, found: Evidence, *, at: datetime)
         "document": codec.plain(codec.EVIDENCE, found),
         "created_at": at,
     }
-    tx.execute(upsert(evidence).values(row).on_conflict_do_nothing())
+    tx.execute(_ADD, row)
     files = [{"evidence_digest": digest, "path": f.path, "digest": f.digest} for f in found.files]
     if files:
         tx.execute(upsert(evidence_files).on_conflict_do_nothing(), files)
@@ -37,8 +45,10 @@ def add_evidence(tx: Transaction, run_id: str, found: Evidence, *, at: datetime)
 
 def list_evidence(tx: Transaction, digests: Sequence[str]) -> dict[str, Evidence]:
     """Digest -> evidence, for those that are there."""
-    query = select(evidence.c.digest, evidence.c.document).where(evidence.c.digest.in_(digests))
-    return {row.digest: codec.EVIDENCE.validate_python(row.document) for row in tx.execute(query)}
+    if not digests:
+        return {}
+    found = tx.execute(_DOCUMENTS, {"digests": list(digests)})
+    return {row.digest: codec.EVIDENCE.validate_python(row.document) for row in found}
 
 
 def add_snapshot(

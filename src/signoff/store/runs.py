@@ -383,6 +383,22 @@ def list_stuck_runs(tx: Transaction, *, older_than: datetime, limit: int = 100) 
     return [str(run_id) for run_id in tx.scalars(query)]
 
 
+_RUNNING = (
+    select(runs.c.id)
+    .where(runs.c.model == bindparam("of_model"), runs.c.status == RunStatus.RUNNING.value, runs.c.epoch > 0)
+    .order_by(runs.c.created_at.desc())
+    .limit(50)
+)
+
+
+def list_running(tx: Transaction, model: str) -> list[str]:
+    """Runs of `model` that a worker has taken up and that wait for nobody, newest first.
+
+    One that no worker has looked at yet has its wake-up before it.
+    """
+    return [str(run_id) for run_id in tx.scalars(_RUNNING, {"of_model": model})]
+
+
 def get_step_row(tx: Transaction, run_id: str, attempt: int, name: str) -> Row[Any] | None:
     """The raw row of a step; None when there is none."""
     return tx.execute(
