@@ -14,7 +14,8 @@ from signoff.domain.actor import Person
 from signoff.domain.environment import LOCAL, Requirements
 from signoff.domain.errors import FencedError, UnhealthyError
 from signoff.domain.run import RunStatus, StepStatus
-from signoff.store import people, runs
+from signoff.store import runs
+from signoff.store.environments import get_environments
 
 SMALLEST = """\
 steps:
@@ -434,7 +435,7 @@ def test_an_environment_that_was_removed_errors_the_run_in_words(house: House) -
     house.decide("bob", run_id, "approve")
     assert "There is no environment called production any more" in house.run(run_id)["error"]
     with house.database.begin() as tx:
-        assert list(people.get_environments(tx)) == ["local"]
+        assert list(get_environments(tx)) == ["local"]
     house.environments(PRODUCTION)
     made(house.as_("alice").post(f"/runs/{run_id}/retry"))
     house.work()

@@ -9,20 +9,21 @@ from signoff.domain.evidence import Champion, Metric, Provenance
 from signoff.domain.run import Run
 from signoff.domain.version import ModelVersion
 from signoff.engine.machinery import Machinery
-from signoff.store import deployments, evidence, people, runs
+from signoff.store import deployments, evidence, runs
 from signoff.store.database import Transaction
+from signoff.store.environments import get_environments
 
 
 def guarded_environment(tx: Transaction, run: Run, position: int) -> Environment | None:
     """The environment of the next deployment step at or after `position`; None when the pipeline deploys nothing."""
     step = run.pipeline.deployment_after(position)
-    return people.get_environments(tx).get(step.environment) if step is not None else None
+    return get_environments(tx).get(step.environment) if step is not None else None
 
 
 def find_champion(machinery: Machinery, run: Run, position: int) -> tuple[Champion, ModelVersion] | None:
     """The version to beat, asked of the registry now; None when there is none, or it is the candidate itself."""
     with machinery.database.begin() as tx:
-        environment = guarded_environment(tx, run, position) or people.get_environments(tx)[LOCAL.name]
+        environment = guarded_environment(tx, run, position) or get_environments(tx)[LOCAL.name]
     version = machinery.tracking.alias(run.model, environment.deployer.alias)
     candidate = run.attempt.version
     if version is None or (candidate is not None and version.version == candidate.version):

@@ -24,6 +24,7 @@ from signoff.engine.testing import evidence_digests
 from signoff.ports import Release
 from signoff.store import deployments, evidence, gates, people, runs
 from signoff.store.database import Transaction
+from signoff.store.environments import get_environments
 
 
 def begin(machinery: Machinery, run: Run, step: DeploymentStep) -> Run | None:
@@ -52,7 +53,7 @@ def begin(machinery: Machinery, run: Run, step: DeploymentStep) -> Run | None:
 
 
 def _environment(tx: Transaction, step: DeploymentStep) -> Environment:
-    known = people.get_environments(tx)
+    known = get_environments(tx)
     if step.environment not in known:
         raise MachineryError(
             f"There is no environment called {step.environment} any more.",

@@ -24,6 +24,7 @@ from signoff.engine.machinery import LOG, Machinery, scratch_of
 from signoff.engine.testing import earlier_evidence, evidence_digests, scope_of
 from signoff.store import evidence, gates, people, runs
 from signoff.store.database import Transaction
+from signoff.store.environments import get_environments
 
 
 def open_gate(machinery: Machinery, run: Run, action: OpenGate) -> Run:
@@ -37,7 +38,7 @@ def open_gate(machinery: Machinery, run: Run, action: OpenGate) -> Run:
     at = machinery.clock()
     with machinery.database.begin() as tx:
         environment = guarded_environment(tx, run, position)
-        accepts_claimed = (environment or people.get_environments(tx)[LOCAL.name]).accept_claimed
+        accepts_claimed = (environment or get_environments(tx)[LOCAL.name]).accept_claimed
         found = list(earlier_evidence(run, position, evidence.list_evidence(tx, evidence_digests(run, position))))
         gate = _gate(run, step, position, environment, at)
         decision = None

@@ -14,7 +14,8 @@ from signoff.engine.jobs import wake_rollback
 from signoff.engine.machinery import LOG, Machinery
 from signoff.engine.mirror import mirror
 from signoff.ports import Release
-from signoff.store import deployments, people
+from signoff.store import deployments
+from signoff.store.environments import get_environments
 
 
 def roll_back(machinery: Machinery, deployment_id: str) -> None:
@@ -28,7 +29,7 @@ def roll_back(machinery: Machinery, deployment_id: str) -> None:
         if wanted.status is not DeploymentStatus.DEPLOYING:
             return
         version = deployments.get_version(tx, deployment_id)
-        environment = people.get_environments(tx).get(wanted.environment)
+        environment = get_environments(tx).get(wanted.environment)
         live = deployments.find_live(tx, wanted.environment, wanted.model)
     if environment is None:
         gone = f"There is no environment called {wanted.environment} any more."

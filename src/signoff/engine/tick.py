@@ -11,6 +11,7 @@ from signoff.engine.jobs import RUNS_QUEUE, wake_rollback, wake_run
 from signoff.engine.machinery import LOG, Machinery
 from signoff.ports import Release
 from signoff.store import deployments, evidence, people, queue, runs
+from signoff.store.environments import get_environments
 
 STUCK_AFTER = timedelta(minutes=2)
 KEEP_JOBS = timedelta(days=7)
@@ -48,7 +49,7 @@ def wake_stuck(machinery: Machinery) -> int:
 def keep_serving(machinery: Machinery) -> None:
     """Bring back model servers of this machine that are gone, after a reboot or an accident."""
     with machinery.database.begin() as tx:
-        environments = people.get_environments(tx)
+        environments = get_environments(tx)
         live = deployments.list_deployments(tx, statuses=[DeploymentStatus.LIVE])
     for deployment in live:
         environment = environments.get(deployment.environment)
@@ -62,7 +63,7 @@ def keep_serving(machinery: Machinery) -> None:
 
 def _keep_one(machinery: Machinery, deployment: Deployment) -> None:
     with machinery.database.begin() as tx:
-        environment = people.get_environments(tx)[deployment.environment]
+        environment = get_environments(tx)[deployment.environment]
         version = deployments.get_version(tx, deployment.id)
     deployer = machinery.deployer_of(environment)
     if not deployer.is_ours(environment, deployment.model):

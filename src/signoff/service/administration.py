@@ -14,6 +14,7 @@ from signoff.domain.matching import is_satisfiable
 from signoff.service.accounts import fingerprint
 from signoff.service.desk import Desk, happened
 from signoff.store import gates, people
+from signoff.store.environments import set_environments
 
 
 def apply_people(
@@ -64,4 +65,4 @@ def apply_environments(desk: Desk, actor: Actor, environments: Mapping[str, Envi
     at = desk.clock()
     applied = happened(Event.ENVIRONMENTS_APPLIED, actor, at, environments=sorted(environments))
     with desk.database.begin() as tx:
-        return people.set_environments(tx, dict(environments), at=at, audit=[applied])
+        return set_environments(tx, dict(environments), by=actor.name, at=at, audit=[applied])

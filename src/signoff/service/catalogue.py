@@ -15,6 +15,7 @@ from signoff.service.desk import Desk
 from signoff.spec import Known, Problem, read_pipeline
 from signoff.store import codec, deployments, logs, people, runs, versions
 from signoff.store.database import Transaction
+from signoff.store.environments import get_environments
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +116,7 @@ def list_environments(desk: Desk, actor: Actor) -> list[tuple[Environment, list[
     authorize(actor, Do.READ)
     with desk.database.read() as tx:
         live = deployments.list_deployments(tx, statuses=[DeploymentStatus.LIVE])
-        known = people.get_environments(tx)
+        known = get_environments(tx)
     return [(known[name], [d for d in live if d.environment == name]) for name in sorted(known)]
 
 
@@ -149,7 +150,7 @@ def validate_pipeline(
     """Every problem of a pipeline file, judged with the people and environments of this server."""
     authorize(actor, Do.VALIDATE)
     with desk.database.read() as tx:
-        known = Known(people.get_directory(tx), people.get_environments(tx), actor.name)
+        known = Known(people.get_directory(tx), get_environments(tx), actor.name)
     return read_pipeline(text, filename=filename, folder_name=folder_name, context=known).problems
 
 

@@ -11,8 +11,9 @@ from signoff.domain.environment import Deployment, DeploymentKind, DeploymentSta
 from signoff.domain.errors import ConflictError, EnvironmentUnknownError, InvalidError, NotFoundError
 from signoff.engine.jobs import wake_rollback
 from signoff.service.desk import Desk, happened
-from signoff.store import deployments, people
+from signoff.store import deployments
 from signoff.store.database import Transaction
+from signoff.store.environments import get_environments
 
 
 def roll_back(desk: Desk, actor: Actor, environment: str, model: str, *, to: str | None, why: str) -> str:
@@ -27,7 +28,7 @@ def roll_back(desk: Desk, actor: Actor, environment: str, model: str, *, to: str
         raise InvalidError("A rollback needs a reason.", "Say why with -m WHY.")
     at = desk.clock()
     with desk.database.begin() as tx:
-        known = people.get_environments(tx)
+        known = get_environments(tx)
         if environment not in known:
             raise EnvironmentUnknownError(
                 f"There is no environment called {environment}.", f"There are {', '.join(sorted(known))}."

@@ -23,15 +23,18 @@ from signoff.domain.errors import (
     SnapshotError,
     WrongModelError,
 )
+from signoff.domain.feedback import asked_of, check_answered, match_answers, unanswered
 from signoff.domain.pipeline import DeploymentStep, Pipeline, TestStep, TrainingStep
-from signoff.domain.run import Attempt, Cause, Run, RunStatus
+from signoff.domain.run import Asked, Attempt, Cause, Run, RunStatus
 from signoff.domain.version import ModelVersion, digest_json
 from signoff.engine.attempts import new_steps
 from signoff.engine.jobs import wake_run
 from signoff.service.desk import Desk, happened
 from signoff.spec import Known, load_pipeline
-from signoff.store import evidence, people, pipelines, runs
+from signoff.store import answers as answers_of_attempt
+from signoff.store import evidence, gates, people, pipelines, runs
 from signoff.store.database import Transaction
+from signoff.store.environments import get_environments
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,7 @@ def submit_run(desk: Desk, actor: Actor, submission: Submission) -> str:
         known = _repeated(tx, actor, submission, digest)
         if known is not None:
             return known
-        context = Known(people.get_directory(tx), people.get_environments(tx), actor.name)
+        context = Known(people.get_directory(tx), get_environments(tx), actor.name)
     pipeline = load_pipeline(submission.pipeline, folder_name=submission.folder_name, context=context)
     version = _offered(desk, actor, pipeline, submission.offer)
     model = version.model if version is not None else pipeline.model or pipeline.name
@@ -133,17 +136,28 @@ def _repeated(tx: Transaction, actor: Actor, submission: Submission, digest: str
     return former[1]
 
 
-def resubmit_run(desk: Desk, actor: Actor, run_id: str, offer: Offer, note: str = "") -> str:
+def resubmit_run(
+    desk: Desk, actor: Actor, run_id: str, offer: Offer, note: str = "", answers: Mapping[str, str] | None = None
+) -> str:
     """The next attempt of a run that waits for a version; returns the run's id.
+
+    `answers` are to the typed reasons of whoever sent the former attempt back, every one of which needs one. A run
+    whose new version only lacks answers takes them without an offer, and goes on with that version.
 
     Raises:
         ConflictError: the run does not wait for a version.
         WrongModelError: a version of another model, or the same version again.
+        AnswersError, AnswersMissingError: a reason is not answered, or an answer fits none.
     """
     with desk.database.begin() as tx:
         run = runs.get_run(tx, runs.find_run_id(tx, run_id, submitter=actor.name))
     authorize(actor, Do.RESUBMIT, Resource(run.model, run.submitter))
     _check_waits(run)
+    if offer.is_empty and unanswered(run.attempt):
+        return _answer(desk, actor, run.id, answers or {})
+    asked = _asked(desk, run)
+    answered = match_answers(asked, answers or {})
+    check_answered(run.id, asked, answered)
     version = _offered(desk, actor, replace(run.pipeline, model=run.model), offer)
     if version is None:
         raise InvalidError("A resubmission needs a model version.", "`signoff resubmit RUN MODEL`")
@@ -160,8 +174,10 @@ def resubmit_run(desk: Desk, actor: Actor, run_id: str, offer: Offer, note: str 
         version=version,
         contributors=tuple(sorted({run.submitter, actor.name})),
         note=note,
+        asked=asked,
+        answers=answered,
     )
-    about = {"attempt": attempt.number, "note": note, **_about(version, offer)}
+    about = {"attempt": attempt.number, "note": note, "answers": answered, **_about(version, offer)}
     resubmitted = happened(Event.RUN_RESUBMITTED, actor, at, run.id, run.model, **about)
     with desk.database.begin() as tx:
         present = runs.lock_run(tx, run.id)
@@ -170,6 +186,31 @@ def resubmit_run(desk: Desk, actor: Actor, run_id: str, offer: Offer, note: str 
             raise ConflictError(f"Run {run.id} was resubmitted by somebody else meanwhile.", "Look at it again.")
         following = replace(present, attempt=attempt)
         runs.add_attempt(tx, following, status=RunStatus.RUNNING, at=at, audit=[resubmitted])
+        wake_run(tx, run.id)
+    return run.id
+
+
+def _asked(desk: Desk, run: Run) -> tuple[Asked, ...]:
+    """What the next attempt is asked: what was said about the present one, or what that one left unanswered."""
+    if unanswered(run.attempt):
+        return run.attempt.asked
+    with desk.database.begin() as tx:
+        decided = gates.list_decisions(tx, [gate.id for gate in run.gates])
+    said = asked_of(decision for decisions in decided.values() for decision in decisions)
+    return said or run.attempt.asked
+
+
+def _answer(desk: Desk, actor: Actor, run_id: str, given: Mapping[str, str]) -> str:
+    """Take the answers that the present attempt lacks; its version is judged then."""
+    at = desk.clock()
+    with desk.database.begin() as tx:
+        run = runs.lock_run(tx, run_id)
+        _check_waits(run)
+        answered = match_answers(run.attempt.asked, given)
+        check_answered(run.id, unanswered(run.attempt), answered)
+        recorded = happened(Event.ANSWERS_RECORDED, actor, at, run.id, run.model, answers=answered)
+        run = answers_of_attempt.set_answers(tx, run, answered, audit=[recorded])
+        runs.set_run(tx, run, status=RunStatus.RUNNING, at=at, audit=[])
         wake_run(tx, run.id)
     return run.id
 

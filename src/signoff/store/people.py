@@ -1,26 +1,20 @@
-"""People, environments and credentials, as the administrator's files were last applied."""
+"""People and credentials, as the administrator's file was last applied."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
 
-from pydantic import TypeAdapter
 from sqlalchemy import bindparam, delete, func, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from signoff.domain.actor import Credential, Directory
 from signoff.domain.audit import AuditEvent
-from signoff.domain.environment import LOCAL, Environment
-from signoff.domain.version import digest_json
 from signoff.store import codec
-from signoff.store.audit import add_events
 from signoff.store.database import Transaction
-from signoff.store.tables import credentials, documents, idempotency_keys
+from signoff.store.documents import get_document, set_document
+from signoff.store.tables import credentials, idempotency_keys
 
-_CACHE: dict[str, tuple[str, Any]] = {}
-_DIGEST = select(documents.c.digest).where(documents.c.name == bindparam("name"))
 _CREDENTIAL = select(credentials.c.person, credentials.c.kind).where(
     credentials.c.sha256 == bindparam("sha256"), credentials.c.revoked_at.is_(None)
 )
@@ -28,50 +22,13 @@ _CREDENTIAL = select(credentials.c.person, credentials.c.kind).where(
 
 def set_directory(tx: Transaction, directory: Directory, *, at: datetime, audit: Sequence[AuditEvent]) -> bool:
     """Make `directory` what everybody sees; False when it already is."""
-    return _set(tx, "people", codec.plain(codec.DIRECTORY, directory), at=at, audit=audit)
+    return set_document(tx, "people", codec.plain(codec.DIRECTORY, directory), at=at, audit=audit)
 
 
 def get_directory(tx: Transaction) -> Directory:
     """Everybody the server knows, now."""
-    found = _get(tx, "people", codec.DIRECTORY)
+    found = get_document(tx, "people", codec.DIRECTORY)
     return found if found is not None else Directory()
-
-
-def set_environments(
-    tx: Transaction, environments: dict[str, Environment], *, at: datetime, audit: Sequence[AuditEvent]
-) -> bool:
-    """Make `environments` the ones there are; False when they already are."""
-    return _set(tx, "environments", codec.plain(codec.ENVIRONMENTS, environments), at=at, audit=audit)
-
-
-def get_environments(tx: Transaction) -> dict[str, Environment]:
-    """Every environment by name; ``local`` is always there."""
-    found = _get(tx, "environments", codec.ENVIRONMENTS)
-    return found if found is not None else {LOCAL.name: LOCAL}
-
-
-def _set(tx: Transaction, name: str, document: Any, *, at: datetime, audit: Sequence[AuditEvent]) -> bool:
-    digest = digest_json(document)
-    if tx.scalar(select(documents.c.digest).where(documents.c.name == name)) == digest:
-        return False
-    row = {"name": name, "digest": digest, "document": document, "applied_at": at}
-    statement = upsert(documents).values(row)
-    tx.execute(statement.on_conflict_do_update(index_elements=["name"], set_=row))
-    add_events(tx, audit)
-    return True
-
-
-def _get(tx: Transaction, name: str, adapter: TypeAdapter[Any]) -> Any:
-    """The document, read again only when its digest changed since this process last saw it."""
-    digest = tx.scalar(_DIGEST, {"name": name})
-    if digest is None:
-        return None
-    key = f"{name}/{digest}"
-    known = _CACHE.get(name)
-    if known is None or known[0] != key:
-        document = tx.scalar(select(documents.c.document).where(documents.c.name == name))
-        known = _CACHE[name] = (f"{name}/{digest_json(document)}", adapter.validate_python(document))
-    return known[1]
 
 
 def add_credential(tx: Transaction, sha256: str, person: str, kind: Credential, *, at: datetime) -> None:
