@@ -148,7 +148,7 @@ def test_a_paired_difference_that_is_there_is_used() -> None:
     within = dataclasses.replace(scope({"auc": 0.9}), delta=metrics({"auc": (0.004, 0.001, 0.007)}))
     answer = ask("delta.auc > -0.005", within)
     assert answer.truth is Truth.TRUE
-    assert answer.reason == "delta.auc 0.004, 95 % between 0.001 and 0.007, is above -0.005"
+    assert answer.reason == "delta.auc 0.004, paired, 95 % between 0.001 and 0.007, is above -0.005"
 
 
 def test_numbers_are_the_decimals_that_people_read() -> None:

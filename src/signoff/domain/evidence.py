@@ -77,7 +77,8 @@ class Metric:
     """One number about a model version: its value, how sure it is, on how many rows, and who says so.
 
     A value that is not finite was reported as such; it never passes a check. `further` are intervals at other levels,
-    `seed` is that of what was random in them, `needed` how many rows would settle which limit.
+    `seed` is that of what was random in them, `needed` how many rows would settle which limit. `conflict` says in words
+    who reported another value of the same name; then no check passes because of it.
     """
 
     name: str
@@ -89,11 +90,19 @@ class Metric:
     further: tuple[Interval, ...] = ()
     seed: int | None = None
     needed: tuple[RowsNeeded, ...] = ()
+    conflict: str = ""
 
     @property
     def is_usable(self) -> bool:
-        """Whether the value is a finite number."""
-        return math.isfinite(self.value)
+        """Whether the value is a finite number that nobody contradicts."""
+        return math.isfinite(self.value) and not self.conflict
+
+    def rows_for(self, limit: float, level: float) -> int | None:
+        """About how many rows would settle on which side of `limit` it is; None where nobody worked that out."""
+        return next(
+            (n.rows for n in self.needed if n.limit == limit and abs(n.level - level) < _SAME_LEVEL),
+            None,
+        )
 
     def at(self, level: float) -> Interval | None:
         """The interval at `level`, or the next surer one; None where no interval is as sure.

@@ -4,18 +4,19 @@ An answer is true, false or *uncertain*. Numbers are ranges where metrics carry 
 comparison is true if it holds for all their numbers and false if for none, and answers are joined by Kleene's strong
 three-valued logic (S. C. Kleene, *Introduction to Metamathematics*, 1952, section 64): what is not known spoils an
 answer only where the answer depends on it. Each comparison is weighed by itself, so ``a > b or a <= b`` of an uncertain
-``a`` is uncertain. Everybody may import this file, and takes the names in `__all__` from it.
+``a`` is uncertain. A metric is compared with the champion's by the paired difference wherever that is known (see
+`expression_pair`). Everybody may import this file, and takes the names in `__all__` from it.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Literal
 
-from signoff.domain.evidence import Champion, CheckResult, CheckStatus, Metric, Provenance, Severity
+from signoff.domain.evidence import CheckResult, CheckStatus, Provenance, Severity
+from signoff.domain.expression_pair import paired
 from signoff.domain.expression_parse import (
     Comparison,
     Condition,
@@ -28,7 +29,9 @@ from signoff.domain.expression_parse import (
     parse,
     references,
 )
-from signoff.domain.expression_range import NoValueError, Range, Truth, compare, exact, operate, shorten
+from signoff.domain.expression_range import NoValueError, Range, Truth, compare, operate
+from signoff.domain.expression_reason import reason_of
+from signoff.domain.expression_scope import Scope, lack_of, metric_of, seen_of, text_of
 from signoff.domain.expression_words import ExpressionError
 
 __all__ = [
@@ -38,27 +41,6 @@ __all__ = [
 
 NO_CHAMPION = "no champion to compare with"
 NO_PAIRED_COMPARISON = "no paired comparison yet"
-
-_WORDS = {
-    "<": "below", "<=": "at most", ">": "above", ">=": "at least", "==": "equal to", "!=": "different from"
-}  # fmt: skip
-_MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """Everything an expression may read: the candidate's metrics, by name and by step, the champion, and the version.
-
-    Where two steps report one name, `metrics` holds the later step's. `delta` holds paired differences to the champion.
-    """
-
-    metrics: Mapping[str, Metric]
-    by_step: Mapping[str, Mapping[str, Metric]]
-    champion: Champion | None
-    model_version: str
-    tags: Mapping[str, str]
-    attempt: int
-    delta: Mapping[str, Metric] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,15 +112,17 @@ class _Finding:
     reasons: tuple[str, ...]
     is_missing: bool = False
     is_without_champion: bool = False
+    read: tuple[Reference, ...] = ()
 
 
 def _answer(expression: Expression, scope: Scope, without_champion: Truth) -> Answer:
     finding = _weigh(expression.condition, scope, without_champion)
-    metrics = [metric for r in expression.references if (metric := _metric(r, scope)) is not None]
+    read = tuple(dict.fromkeys((*expression.references, *finding.read)))
+    metrics = [metric for reference in read if (metric := metric_of(reference, scope)) is not None]
     return Answer(
         truth=finding.truth,
         reason="; ".join(finding.reasons),
-        seen={reference.label: _seen(reference, scope) for reference in expression.references},
+        seen={reference.label: seen_of(reference, scope) for reference in read},
         is_missing=finding.is_missing,
         is_without_champion=finding.is_without_champion,
         is_measured=all(metric.provenance is Provenance.MEASURED for metric in metrics),
@@ -151,7 +135,7 @@ def _weigh(condition: Condition, scope: Scope, without_champion: Truth) -> _Find
         return _compare(condition, scope, without_champion)
     if condition.word == "not":
         inner = _weigh(condition.operands[0], scope, without_champion.negated)
-        return _Finding(inner.truth.negated, inner.reasons, inner.is_missing, inner.is_without_champion)
+        return replace(inner, truth=inner.truth.negated)
     return _join(condition.word, [_weigh(operand, scope, without_champion) for operand in condition.operands])
 
 
@@ -168,28 +152,32 @@ def _join(word: str, findings: list[_Finding]) -> _Finding:
         tuple(dict.fromkeys(reason for finding in deciding for reason in finding.reasons)),
         is_missing=any(finding.is_missing for finding in deciding),
         is_without_champion=any(finding.is_without_champion for finding in deciding),
+        read=tuple(reference for finding in findings for reference in finding.read),
     )
 
 
 def _compare(comparison: Comparison, scope: Scope, without_champion: Truth) -> _Finding:
     """What one comparison says. What the candidate lacks counts before what the champion lacks."""
+    comparison = paired(comparison, scope)
     read = references(comparison)
-    lacking = [words for r in read if not (r.needs_champion and scope.champion is None) and (words := _lack(r, scope))]
+    lacking = [
+        words for r in read if not (r.needs_champion and scope.champion is None) and (words := lack_of(r, scope))
+    ]
     if lacking:
-        return _Finding(Truth.UNCERTAIN, tuple(dict.fromkeys(lacking)), is_missing=True)
+        return _Finding(Truth.UNCERTAIN, tuple(dict.fromkeys(lacking)), is_missing=True, read=read)
     if scope.champion is None and any(reference.needs_champion for reference in read):
         return _Finding(without_champion, (NO_CHAMPION,), is_without_champion=True)
-    if any(reference.origin is Origin.DELTA and _metric(reference, scope) is None for reference in read):
+    if any(reference.origin is Origin.DELTA and metric_of(reference, scope) is None for reference in read):
         return _Finding(Truth.UNCERTAIN, (NO_PAIRED_COMPARISON,))
     try:
         left, right = _value(comparison.left, scope), _value(comparison.right, scope)
     except NoValueError as error:
-        return _Finding(Truth.UNCERTAIN, (str(error),))
+        return _Finding(Truth.UNCERTAIN, (str(error),), read=read)
     if isinstance(left, Range) and isinstance(right, Range):
         truth = compare(comparison.sign, left, right)
     else:
         truth = Truth.TRUE if (left == right) is (comparison.sign == "==") else Truth.FALSE
-    return _Finding(truth, (_reason(comparison, left, right, truth, scope),))
+    return _Finding(truth, (reason_of(comparison, left, right, truth, scope),), read=read)
 
 
 def _value(term: Term, scope: Scope) -> Range | str:
@@ -206,87 +194,5 @@ def _value(term: Term, scope: Scope) -> Range | str:
         case Reference(origin=Origin.ATTEMPT):
             return Range(Decimal(scope.attempt), Decimal(scope.attempt))
         case Reference():
-            metric = _metric(term, scope)
-            return Range.of(metric) if metric is not None else _text(term, scope) or ""
-
-
-def _metric(reference: Reference, scope: Scope) -> Metric | None:
-    """The metric that `reference` names, if it names one that is there."""
-    places: dict[Origin, Mapping[str, Metric]] = {
-        Origin.METRIC: scope.metrics,
-        Origin.STEP: scope.by_step.get(reference.step, {}),
-        Origin.CHAMPION: scope.champion.metrics if scope.champion is not None else {},
-        Origin.DELTA: scope.delta,
-    }
-    return places.get(reference.origin, {}).get(reference.name)
-
-
-def _text(reference: Reference, scope: Scope) -> str | None:
-    """The string that `reference` names, if it names one that is there."""
-    return scope.model_version if reference.origin is Origin.VERSION else scope.tags.get(reference.name)
-
-
-def _lack(reference: Reference, scope: Scope) -> str | None:
-    """Why `reference` has no usable value, in words; None where it has one, or is a paired comparison not made yet."""
-    if reference.origin is Origin.ATTEMPT:
-        return None
-    if reference.is_text:
-        return f"{reference.label} is not set" if _text(reference, scope) is None else None
-    metric = _metric(reference, scope)
-    if metric is None:
-        return None if reference.origin is Origin.DELTA else f"{reference.label} was not reported"
-    if metric.is_usable:
-        return None
-    return f"{reference.label} is {'NaN' if math.isnan(metric.value) else 'infinite'}"
-
-
-def _seen(reference: Reference, scope: Scope) -> float | str | None:
-    """The value behind `reference` as it is kept in records: JSON has no NaN, so that is a word."""
-    if reference.origin is Origin.ATTEMPT:
-        return scope.attempt
-    if reference.is_text:
-        return _text(reference, scope)
-    metric = _metric(reference, scope)
-    if metric is None:
-        return None
-    return float(metric.value) if metric.is_usable else str(float(metric.value))
-
-
-def _reason(comparison: Comparison, left: Range | str, right: Range | str, truth: Truth, scope: Scope) -> str:
-    """The comparison as a sentence with its numbers; a constant is put last."""
-    sides, sign = [(comparison.left, left), (comparison.right, right)], comparison.sign
-    if isinstance(comparison.left, Constant) and not isinstance(comparison.right, Constant):
-        sides, sign = sides[::-1], _MIRRORED[sign]
-    shown = _shown(sides, scope)
-    (subject, spread), (other, other_spread) = (_phrase(term, value, scope, shown) for term, value in sides)
-    relation = f"{_WORDS[sign]} {other}{other_spread and f', {other_spread}'}"
-    if truth is Truth.UNCERTAIN:
-        return f"{subject}{spread and f', {spread}'}: not sure that it is {relation}"
-    return f"{subject}{spread and f', {spread},'} is {'' if truth else 'not '}{relation}"
-
-
-def _shown(sides: Iterable[tuple[Term, Range | str]], scope: Scope) -> dict[Decimal, str]:
-    """Every number that the sentence needs, as short as keeps their order."""
-    numbers: list[Decimal] = []
-    constants: list[Decimal] = []
-    for term, value in sides:
-        if isinstance(value, Range):
-            ends = (value.low,) if value.looks_exact else (value.low, value.high)
-            (constants if isinstance(term, Constant) else numbers).extend(ends)
-            metric = _metric(term, scope) if isinstance(term, Reference) else None
-            numbers.extend([exact(metric.value)] if metric is not None else [])
-    return shorten(numbers, beside=constants)
-
-
-def _phrase(term: Term, value: Range | str, scope: Scope, shown: Mapping[Decimal, str]) -> tuple[str, str]:
-    """`term` with its value, and the range that it may be in (empty where it is one number)."""
-    if isinstance(term, Constant):
-        return term.text, ""
-    name = term.label if isinstance(term, Reference) else term.text
-    if isinstance(value, str):
-        return f'{name} "{value}"', ""
-    spread = "" if value.looks_exact else f"between {shown[value.low]} and {shown[value.high]}"
-    if isinstance(term, Operation):
-        return (name, spread) if spread else (f"{name} ({shown[value.low]})", "")
-    metric = _metric(term, scope)
-    return f"{name} {shown[exact(metric.value) if metric is not None else value.low]}", spread and f"95 % {spread}"
+            metric = metric_of(term, scope)
+            return Range.of(metric, scope.level) if metric is not None else text_of(term, scope) or ""

@@ -66,17 +66,30 @@ class Range:
     high: Decimal
 
     @classmethod
-    def of(cls, metric: Metric) -> Range:
-        """The metric's interval, widened to hold its value; the value alone where there is no interval."""
+    def of(cls, metric: Metric, level: float = 0.95) -> Range:
+        """The metric's interval at `level`, widened to hold its value; the value alone where there is no interval.
+
+        Raises:
+            NoValueError: its intervals are all less sure than `level`.
+        """
         value = exact(metric.value)
         if metric.interval is None:
             return cls(value, value)
-        return cls(min(value, exact(metric.interval.low)), max(value, exact(metric.interval.high)))
+        interval = metric.at(level)
+        if interval is None:
+            words = f"{percent(metric.interval.level)}, and {percent(level)} is asked for"
+            raise NoValueError(f"{metric.name} has its interval at {words}")
+        return cls(min(value, exact(interval.low)), max(value, exact(interval.high)))
 
     @property
     def looks_exact(self) -> bool:
         """Whether the ends differ by no more than rounding."""
         return _shortened(self.low, max(_DIGITS_SHOWN)) == _shortened(self.high, max(_DIGITS_SHOWN))
+
+
+def percent(level: float) -> str:
+    """A level of confidence as people write it: ``95 %``."""
+    return f"{level * 100:.4g} %"
 
 
 def exact(value: float) -> Decimal:
