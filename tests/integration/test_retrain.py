@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import io
-import json
-import tarfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,69 +12,7 @@ from factories import MODEL
 from house import PRODUCTION, House, made, refused
 from signoff.domain.environment import Requirements
 from signoff.ports import Log, Task
-
-TRAINS = """\
-model: fraud-detector
-max_attempts: 2
-steps:
-  - name: train
-    type: training
-    inputs: {run: train --fast, params: {max_depth: 6, shuffle: true}}
-  - name: test
-    type: test
-    inputs:
-      run: evaluate
-      checks: ['accuracy > 0.9']
-    on_fail: retrain
-  - name: approve
-    type: approval
-    inputs: {approvers: ['bob']}
-    on_reject: retrain
-"""
-
-
-class Script:
-    """A training and a test command: the training leaves a model, the test the next of `accuracies`."""
-
-    def __init__(self, house: House, *accuracies: Any) -> None:
-        self.contexts: list[dict[str, Any]] = []
-        self.variables: list[dict[str, str]] = []
-        self.accuracies = list(accuracies)
-        self.house = house
-        house.runner._commands.update({"train": self.train, "evaluate": self.evaluate})
-
-    def train(self, task: Task, log: Log, _should_stop: Callable[[], str | None]) -> int:
-        self._saw(task)
-        log.write(f"training {len(self.contexts)}\n".encode())
-        model = Path(task.environment["SIGNOFF_OUTPUT"]) / "model"
-        model.mkdir()
-        (model / "MLmodel").write_text(f"flavors: {{}} # {task.key}")
-        return 0
-
-    def evaluate(self, task: Task, _log: Log, _should_stop: Callable[[], str | None]) -> int:
-        self._saw(task)
-        found = self.accuracies.pop(0)
-        output = Path(task.environment["SIGNOFF_OUTPUT"])
-        (output / "metrics.json").write_text(json.dumps({"accuracy": found}))
-        return 0
-
-    def _saw(self, task: Task) -> None:
-        self.contexts.append(json.loads(Path(task.environment["SIGNOFF_CONTEXT"]).read_text()))
-        self.variables.append(dict(task.environment))
-
-
-def folder(house: House) -> str:
-    """A packed pipeline folder, uploaded."""
-    content = io.BytesIO()
-    with tarfile.open(fileobj=content, mode="w:gz") as tar:
-        info = tarfile.TarInfo("train.py")
-        info.size = 4
-        tar.addfile(info, io.BytesIO(b"pass"))
-    return str(made(house.as_("alice").ask("POST", "/snapshots", content=content.getvalue()))["digest"])
-
-
-def start(house: House, pipeline: str = TRAINS) -> str:
-    return house.submit(pipeline, "", snapshot=folder(house))
+from training_scene import TRAINS, Script, folder, start
 
 
 def test_a_run_trains_measures_and_waits_for_people(house: House) -> None:

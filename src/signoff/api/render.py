@@ -88,6 +88,12 @@ def _attempt(view: RunView, attempt: Attempt) -> runs.AttemptBody:
         digest=attempt.version.digest if attempt.version else None,
         contributors=list(attempt.contributors),
         note=attempt.note,
+        asked=[
+            runs.AskedBody(
+                id=a.id, kind=a.kind, subject=a.subject, comment=a.comment, by=a.by, answer=attempt.answers.get(a.id)
+            )
+            for a in attempt.asked
+        ],
         steps=steps,
         gates=[gate_body(found) for found in view.gates if found.gate.attempt == attempt.number],
     )

@@ -139,7 +139,7 @@ def read_log(
 def resubmit_run(run_id: str, body: ResubmitRequest, desk: DeskOf, actor: ActorOf) -> RunBody:
     """The next version for a run that waits for one."""
     offer = submission.Offer(body.model, body.upload, body.metrics)
-    return _run(desk, actor, submission.resubmit_run(desk, actor, run_id, offer, body.note))
+    return _run(desk, actor, submission.resubmit_run(desk, actor, run_id, offer, body.note, body.answers))
 
 
 @router.post("/runs/{run_id}/cancel")

@@ -33,6 +33,8 @@ def page(run: RunBody) -> Iterator[RenderableType]:
         yield ""
         yield steps(run.attempts[-1])
     yield from _outlook(run)
+    if run.attempts and run.attempts[-1].asked:
+        yield from answers(run.attempts[-1])
     if run.attempts:
         yield from findings(run.attempts[-1])
     for attempt in reversed(run.attempts[:-1]):
@@ -56,6 +58,15 @@ def steps(attempt: AttemptBody) -> RenderableType:
     for step in attempt.steps:
         made.add_row(f"  {sign(step.status)} {safe(step.name)}", _about(step, attempt), f"[dim]{_took(step)}[/]")
     return made
+
+
+def answers(attempt: AttemptBody) -> Iterator[RenderableType]:
+    """Each reason of the former reject, with the answer beneath it."""
+    yield "\n[bold]What was asked of this attempt[/]"
+    for asked in attempt.asked:
+        about = f"{asked.kind} {asked.subject}" if asked.subject else asked.kind
+        yield f"  {safe(asked.id)}. {safe(about)}, {safe(asked.by)}: {safe(asked.comment)}"
+        yield f"     {safe(asked.answer)}" if asked.answer else "     [yellow]not answered yet[/]"
 
 
 def findings(attempt: AttemptBody) -> Iterator[RenderableType]:

@@ -61,23 +61,29 @@ def submit(
 
 def resubmit(
     run: RunArgument,
-    model: ModelArgument,
+    model: Annotated[str | None, Parameter(help="As for submit. Without it only the answers are given.")] = None,
     /,
     *,
+    answer: Annotated[
+        list[str] | None,
+        Parameter(negative=(), help="N=TEXT: what was done about reason N of the reviewers. Once for each."),
+    ] = None,
     message: NoteOption = "",
     metrics: MetricsOption = None,
     wait: WaitOption = False,
     timeout: TimeoutOption = None,
     common: Common = NOTHING,
 ) -> int:
-    """Give a run that waits for its next version that version: the next attempt begins."""
+    """Give a run that waits for its next version that version, with an answer to each reason of the reviewers."""
     from signoff.sdk.offer import choose_model
     from signoff.wire.runs import ResubmitRequest
 
     seconds = _seconds(timeout)
     claimed = _read_metrics(metrics)
+    said = dict(_read_answer(text) for text in answer or ())
     with connect(common) as client:
-        request = ResubmitRequest(note=message, metrics=claimed, **choose_model(client, model))
+        chosen = {} if model is None else choose_model(client, model)
+        request = ResubmitRequest(note=message, metrics=claimed, answers=said, **chosen)
         return _follow(client, client.resubmit(run, request), wait=wait, seconds=seconds, common=common)
 
 
@@ -163,6 +169,14 @@ def _read_metrics(file: Path | None) -> dict[str, Any] | None:
     if not isinstance(found, dict):
         raise InvalidError(f"{file} holds no JSON object.", hint)
     return found
+
+
+def _read_answer(text: str) -> tuple[str, str]:
+    key, sign, words = text.partition("=")
+    if not sign or not key.strip() or not words.strip():
+        hint = '`signoff show RUN` numbers the reasons; write --answer 1="what was done".'
+        raise InvalidError(f"--answer {text!r} is not N=TEXT.", hint)
+    return key.strip(), words.strip()
 
 
 def _seconds(timeout: str | None) -> float | None:

@@ -104,6 +104,18 @@ class ChecklistError(InvalidError):
     code = "checklist_incomplete"
 
 
+class AnswersError(InvalidError):
+    """An answer to a reviewer's reason that names no reason, or says nothing."""
+
+    code = "bad_answers"
+
+
+class AnswersMissingError(InvalidError):
+    """The next attempt does not answer every typed reason of the one before."""
+
+    code = "answers_missing"
+
+
 class IdempotencyError(ConflictError):
     """The same Idempotency-Key came with another request."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from signoff.domain.feedback import unanswered
 from signoff.domain.gate import Gate, GateStatus
 from signoff.domain.pipeline import (
     ApprovalStep,
@@ -71,6 +72,11 @@ class AwaitSubmission:
 
 
 @dataclass(frozen=True, slots=True)
+class AwaitAnswers:
+    """The new version is there, but not every reason of the former reject is answered: wait for the submitter."""
+
+
+@dataclass(frozen=True, slots=True)
 class Finish:
     """The run ends with this status."""
 
@@ -85,7 +91,18 @@ class Wait:
     on: str
 
 
-Action = DoStep | PassStep | OpenGate | ConfirmGate | EndGateStep | StartAttempt | AwaitSubmission | Finish | Wait
+Action = (
+    DoStep
+    | PassStep
+    | OpenGate
+    | ConfirmGate
+    | EndGateStep
+    | StartAttempt
+    | AwaitSubmission
+    | AwaitAnswers
+    | Finish
+    | Wait
+)
 
 
 _ENDS_AS = {
@@ -104,8 +121,11 @@ def next_action(run: Run) -> Action:
     if run.status in ENDED:
         return Wait(f"the run has ended: {run.status}")
     if run.status is RunStatus.CHANGES_REQUESTED:
-        return Wait("the next version from its submitter")
+        waits = unanswered(run.attempt) and run.attempt.version is not None
+        return Wait("answers to the reviewers' reasons" if waits else "the next version from its submitter")
     for position, step in enumerate(run.pipeline.steps):
+        if run.kind is not RunKind.RELEASE and isinstance(step, TrainingStep | DeploymentStep):
+            continue
         state = run.attempt.step(step.name)
         action = _next_of_step(run, position, step, state)
         if action is not None:
@@ -124,13 +144,13 @@ def _next_of_step(run: Run, position: int, step: Step, state: StepRun) -> Action
             return _after_failure(run, position, step, state)
         case StepStatus.REJECTED:
             return _after_verdict(run, position, step)
-        if run.kind is not RunKind.RELEASE and isinstance(step, TrainingStep | DeploymentStep):
-            continue
         case StepStatus.PENDING | StepStatus.RUNNING | StepStatus.WAITING:
             return _of_live_step(run, step)
 
 
 def _of_live_step(run: Run, step: Step) -> Action:
+    if not isinstance(step, TrainingStep) and unanswered(run.attempt):
+        return AwaitAnswers()
     if isinstance(step, ApprovalStep):
         gate = run.gate(step.name)
         if gate is None or gate.status in {GateStatus.VOID, GateStatus.CANCELLED}:
@@ -175,6 +195,8 @@ def _after_verdict(run: Run, position: int, step: Step) -> Action:
 
 def _retrain(run: Run, position: int, cause: Cause, otherwise: RunStatus) -> Action:
     """The next attempt from the nearest training step, or the end when the attempts are used up."""
+    if run.kind is not RunKind.RELEASE:
+        return Finish(otherwise, run.attempt.step(run.pipeline.steps[position].name).note)
     if run.attempt.number >= run.pipeline.max_attempts:
         return Finish(otherwise, f"all {run.pipeline.max_attempts} attempts are used up")
     start = run.pipeline.training_before(position)
@@ -184,5 +206,3 @@ def _retrain(run: Run, position: int, cause: Cause, otherwise: RunStatus) -> Act
     if isinstance(training, TrainingStep) and training.command is None:
         return AwaitSubmission(cause)
     return StartAttempt(start, cause)
-    if run.kind is not RunKind.RELEASE:
-        return Finish(otherwise, run.attempt.step(run.pipeline.steps[position].name).note)

@@ -18,6 +18,7 @@ from signoff.domain.errors import (
     UnavailableError,
 )
 from signoff.domain.next_action import (
+    AwaitAnswers,
     AwaitSubmission,
     ConfirmGate,
     DoStep,
@@ -98,8 +99,8 @@ def _do_one(machinery: Machinery, run: Run) -> Run | None:
             pass
         case Finish():
             following = _finish(machinery, run, action)
-        case AwaitSubmission():
-            following = attempts.await_submission(machinery, run, action)
+        case AwaitSubmission() | AwaitAnswers():
+            following = attempts.await_submitter(machinery, run, action)
         case StartAttempt():
             following = attempts.start_attempt(machinery, run, action)
         case PassStep():

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from signoff.domain.audit import Event
-from signoff.domain.next_action import AwaitSubmission, StartAttempt
+from signoff.domain.feedback import asked_next, label, unanswered, why_stop
+from signoff.domain.gate import Decision
+from signoff.domain.next_action import AwaitAnswers, AwaitSubmission, StartAttempt
 from signoff.domain.pipeline import ApprovalStep, Pipeline, TestStep, TrainingStep
 from signoff.domain.run import Attempt, Cause, Run, RunStatus, StepRun, StepStatus
 from signoff.engine.events import event
 from signoff.engine.machinery import Machinery
-from signoff.store import runs
+from signoff.store import answers, gates, runs
 
 _WORDS = {
     Cause.CHECK_FAILED: "a check failed",
@@ -18,8 +20,6 @@ _WORDS = {
     Cause.REJECTED: "it was rejected",
 }
 
-
-def new_steps(pipeline: Pipeline, *, start: int = 0, is_submitted: bool) -> tuple[StepRun, ...]:
 _PASSED_OVER = {
     "training": "a review never trains",
     "test": "not asked for by this review",
@@ -27,6 +27,8 @@ _PASSED_OVER = {
     "deployment": "a review never deploys",
 }
 
+
+def new_steps(pipeline: Pipeline, *, start: int = 0, is_submitted: bool) -> tuple[StepRun, ...]:
     """The steps of a new attempt.
 
     Those before number `start` are kept from the attempt before; with a submitted version training commands are
@@ -43,8 +45,6 @@ _PASSED_OVER = {
     return tuple(steps)
 
 
-def start_attempt(machinery: Machinery, run: Run, action: StartAttempt) -> Run:
-    """Begin the next attempt at the training step; the former one's feedback is its input."""
 def review_steps(pipeline: Pipeline, gate_position: int | None) -> tuple[StepRun, ...]:
     """The steps of a run that reviews what is there already, and never trains or deploys.
 
@@ -63,13 +63,19 @@ def review_steps(pipeline: Pipeline, gate_position: int | None) -> tuple[StepRun
     return tuple(steps)
 
 
+def start_attempt(machinery: Machinery, run: Run, action: StartAttempt) -> Run:
+    """Begin the next attempt at the training step; the former one's feedback is its input."""
     at = machinery.clock()
+    stopped = _stop(machinery, run, action.cause)
+    if stopped is not None:
+        return stopped
     attempt = Attempt(
         number=run.attempt.number + 1,
         cause=action.cause,
         steps=new_steps(run.pipeline, start=action.position, is_submitted=False),
         contributors=(run.submitter,),
         note=f"trained again because {_WORDS.get(action.cause, action.cause)}",
+        asked=asked_next(run.attempt, action.cause, _decided(machinery, run)),
     )
     following = replace(run, attempt=attempt)
     started = event(Event.ATTEMPT_STARTED, following, at, cause=action.cause.value)
@@ -78,9 +84,38 @@ def review_steps(pipeline: Pipeline, gate_position: int | None) -> tuple[StepRun
         return runs.get_run(tx, run.id)
 
 
-def await_submission(machinery: Machinery, run: Run, action: AwaitSubmission) -> Run:
-    """Nothing here can train: the run waits, visibly, for the next version."""
+def await_submitter(machinery: Machinery, run: Run, action: AwaitSubmission | AwaitAnswers) -> Run:
+    """The run waits, visibly, for its submitter: for a version that nothing here can train, or for answers."""
+    if isinstance(action, AwaitSubmission):
+        stopped = _stop(machinery, run, action.cause)
+        if stopped is not None:
+            return stopped
     at = machinery.clock()
-    waits = event(Event.RUN_CHANGES_REQUESTED, run, at, cause=action.cause.value)
+    missing = [label(asked) for asked in unanswered(run.attempt)]
+    about = {"cause": action.cause.value} if isinstance(action, AwaitSubmission) else {"unanswered": missing}
+    waits = event(Event.RUN_CHANGES_REQUESTED, run, at, **about)
     with machinery.database.begin() as tx:
         return runs.set_run(tx, run, status=RunStatus.CHANGES_REQUESTED, at=at, audit=[waits])
+
+
+def _decided(machinery: Machinery, run: Run) -> list[Decision]:
+    """Every decision about the present attempt."""
+    with machinery.database.begin() as tx:
+        decided = gates.list_decisions(tx, [gate.id for gate in run.gates])
+    return [decision for decisions in decided.values() for decision in decisions]
+
+
+def _stop(machinery: Machinery, run: Run, cause: Cause) -> Run | None:
+    """End the run where `stop_when_no_better` says so; None while it may go on."""
+    rule = run.pipeline.stop_when_no_better
+    if rule is None:
+        return None
+    at = machinery.clock()
+    with machinery.database.begin() as tx:
+        why = why_stop(rule, answers.list_metric_values(tx, run.id, rule.metric, upto=run.attempt.number))
+        if why is None:
+            return None
+        failed = cause is Cause.CHECK_FAILED
+        done = event(Event.RUN_FAILED if failed else Event.RUN_REJECTED, run, at, reason=why)
+        status = RunStatus.FAILED if failed else RunStatus.REJECTED
+        return runs.set_run(tx, run, status=status, at=at, audit=[done], error=why)

@@ -200,6 +200,10 @@ def context_of(machinery: Machinery, run: Run, step: str, command: Command) -> d
         "params": dict(command.params),
         "cause": run.attempt.cause.value,
         "feedback": feedback,
+        "asked": [
+            {"id": a.id, "kind": a.kind, "subject": a.subject, "comment": a.comment, "by": a.by}
+            for a in run.attempt.asked
+        ],
         "failed_checks": failed,
     }
 

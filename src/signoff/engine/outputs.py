@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
-from signoff.domain.errors import MachineryError
+from signoff.domain.errors import AnswersError, MachineryError
 from signoff.domain.evidence import CheckResult, CheckStatus, EvidenceFile, Interval, Metric, Provenance, Severity
+from signoff.domain.feedback import match_answers
+from signoff.domain.run import Asked
 from signoff.ports import Blobs
 
 _LARGEST_JSON = 1_000_000
@@ -111,6 +114,33 @@ def _case(case: ET.Element) -> CheckResult:
         Severity.WARN if skipped else Severity.FAIL,
         "the test was skipped" if skipped else "the test passed",
     )
+
+
+def read_answers(output: Path, asked: Sequence[Asked]) -> tuple[dict[str, str], tuple[str, ...]]:
+    """What ``answers.json`` says to the reviewers' reasons, and notes about what in it could not be used.
+
+    It is an object: the number of a reason, or its ``kind`` or ``kind:subject``, to what was done about it. A model
+    that took hours is not thrown away for a bad answer: whatever is missing, the submitter is asked for.
+    """
+    path = output / "answers.json"
+    if not path.is_file():
+        return {}, ()
+    if path.stat().st_size > _LARGEST_JSON:
+        return {}, ("answers.json is larger than 1 MB and was not read",)
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        return {}, (f"answers.json is not JSON: {error}",)
+    if not isinstance(document, dict):
+        return {}, ("answers.json must be an object of reasons and answers",)
+    found: dict[str, str] = {}
+    notes: list[str] = []
+    for key, text in document.items():
+        try:
+            found |= match_answers(asked, {key: text})
+        except AnswersError as error:
+            notes.append(f"answers.json: {error}")
+    return found, tuple(notes)
 
 
 def _bad(what: str) -> MachineryError:

@@ -11,7 +11,8 @@ from signoff.engine.champion import find_champion
 from signoff.engine.commands import champion_context, key_of, patiently, run_command
 from signoff.engine.events import event
 from signoff.engine.machinery import Machinery, scratch_of
-from signoff.store import runs
+from signoff.engine.outputs import read_answers
+from signoff.store import answers, runs
 
 
 def train(machinery: Machinery, run: Run, step: TrainingStep) -> Run:
@@ -34,6 +35,7 @@ def train(machinery: Machinery, run: Run, step: TrainingStep) -> Run:
             f"`signoff logs {run.id} {step.name}` shows why; `signoff retry {run.id}` tries again.",
         )
     version = patiently(machinery, lambda: machinery.registry.collect(tracking.id, ended.output, run.model))
+    said, notes = read_answers(ended.output, run.attempt.asked)
     at = machinery.clock()
     contributors = sorted({*run.attempt.contributors, run.submitter})
     with machinery.database.begin() as tx:
@@ -46,6 +48,9 @@ def train(machinery: Machinery, run: Run, step: TrainingStep) -> Run:
                 event(Event.VERSION_RECORDED, run, at, version=version.version, digest=version.digest, trained=True)
             ],
         )
+        if said:
+            recorded = event(Event.ANSWERS_RECORDED, run, at, answers=said)
+            run = answers.set_answers(tx, run, said, audit=[recorded])
         run = runs.set_step(
             tx,
             run,
@@ -53,7 +58,7 @@ def train(machinery: Machinery, run: Run, step: TrainingStep) -> Run:
             status=StepStatus.SUCCEEDED,
             at=at,
             training_run_id=tracking.id,
-            note=f"trained {version.label}",
+            note="; ".join([f"trained {version.label}", *notes]),
             audit=[event(Event.STEP_SUCCEEDED, run, at, step=step.name, version=version.version)],
         )
     machinery.clean(scratch_of(run), f"{step.name}-{run.attempt.number}")

@@ -119,10 +119,22 @@ class Run:
         """Everything that the command of `step` has printed so far."""
         return b"".join(read_log(self._client, self.id, step, attempt=attempt)).decode("utf-8", errors="replace")
 
-    def resubmit(self, model: str | Path, *, note: str = "", metrics: Mapping[str, Any] | None = None) -> Self:
-        """Give it the next version, when it waits for one (`changes_requested`)."""
+    def resubmit(
+        self,
+        model: str | Path | None = None,
+        *,
+        note: str = "",
+        metrics: Mapping[str, Any] | None = None,
+        answers: Mapping[str, str] | None = None,
+    ) -> Self:
+        """Give it the next version, when it waits for one (`changes_requested`), and answer the reviewers' reasons.
+
+        `answers` maps the number of each reason (or ``kind:subject``) to what was done. Without `model` they are about
+        the version that the run has.
+        """
         claimed = None if metrics is None else dict(metrics)
-        request = ResubmitRequest(note=note, metrics=claimed, **choose_model(self._client, model))
+        chosen = {} if model is None else choose_model(self._client, model)
+        request = ResubmitRequest(note=note, metrics=claimed, answers=dict(answers or {}), **chosen)
         self.body = self._client.resubmit(self.id, request)
         return self
 

@@ -12,6 +12,7 @@ from signoff.domain.audit import AuditEvent
 from signoff.domain.environment import Deployment, DeploymentStatus
 from signoff.domain.evidence import Evidence
 from signoff.domain.explanation import Explanation, Standing, explain, standing
+from signoff.domain.feedback import label, unanswered
 from signoff.domain.gate import Decision, Evaluation, Gate, evaluate
 from signoff.domain.run import Attempt, Run
 from signoff.domain.status import ModelStatus, model_status
@@ -227,9 +228,19 @@ def _line(
         waits_for = explain(gate, evaluation, mine, directory).sentence
         can_unblock = tuple(sorted({name for state in evaluation.rules if state.missing for name in state.candidates}))
     elif run.status == "changes_requested":
-        waits_for = f"the next version from {run.submitter}: `signoff resubmit {run.id} MODEL`"
+        waits_for = _wants_of_submitter(run)
         can_unblock = (run.submitter,)
     elif run.status == "errored":
         waits_for = f"`signoff retry {run.id}` once the cause is mended"
         can_unblock = (run.submitter,)
     return RunLine(run, model_status(run, live), waits_for, can_unblock)
+
+
+def _wants_of_submitter(run: Run) -> str:
+    """What a run in `changes_requested` waits for: answers to reasons, or the next version."""
+    missing = unanswered(run.attempt)
+    if not missing:
+        return f"the next version from {run.submitter}: `signoff resubmit {run.id} MODEL`"
+    flags = " ".join(f'--answer {asked.id}="..."' for asked in missing)
+    told = ", ".join(label(asked) for asked in missing)
+    return f"what {run.submitter} answers to {told}: `signoff resubmit {run.id} {flags}`"

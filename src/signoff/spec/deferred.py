@@ -71,14 +71,9 @@ def _whole(fields: Fields, key: str) -> object:
     return fields.whole(key, default=2, least=1, most=100)
 
 
-def _rules(fields: Fields, key: str) -> object:
-    return fields.items(key, "a list of rules")
-
-
 TOP: Mapping[str, Reader] = {
     "notify": _texts,
     "on": _mapping(model_version=_text),
-    "stop_when_no_better": _mapping(metric=_text, rounds=_whole),
 }
 APPROVAL: Mapping[str, Reader] = {
     "timeout": _duration,
@@ -90,12 +85,5 @@ APPROVAL: Mapping[str, Reader] = {
 }
 ENVIRONMENT: Mapping[str, Reader] = {
     "step_up": _text,
-    "freeze": _rules,
-    "break_glass": _mapping(
-        approvers=read_approvers,
-        required_approvals=_whole,
-        expires=_duration,
-        on_expiry=_word("escalate", "return_to_former"),
-    ),
     "private": lambda fields, key: fields.flag(key, default=False),
 }

@@ -10,11 +10,13 @@ from typing import Literal
 from signoff.domain.actor import Directory
 from signoff.domain.environment import LOCAL, DeployerSpec, Environment, Requirements
 from signoff.spec import deferred
+from signoff.spec.break_glass import read_break_glass
 from signoff.spec.fields import Fields, kind_of, nearest
+from signoff.spec.freeze import read_freezes
 from signoff.spec.problem import TOP, Problem, Problems, said
 from signoff.spec.rules import check_counts, read_rules
 from signoff.spec.steps import ENVIRONMENT_NAME, ENVIRONMENT_NAME_HINT
-from signoff.spec.tree import Entry, Items, Scalar, Table, decode, grow
+from signoff.spec.tree import Entry, Items, Node, Scalar, Table, decode, grow
 
 MOST_ENVIRONMENTS = 200
 _ALIAS = re.compile(r"(?!latest$)(?!v[0-9]+$)[A-Za-z0-9_-]{1,128}", re.IGNORECASE)
@@ -83,7 +85,7 @@ def _read_environment(name: str, entry: Entry, problems: Problems, directory: Di
     fields.node("rules")
     if rules:
         check_counts(fields, rules, node.entries["rules"].key.place)
-        _check_people(fields, directory)
+        _check_people(fields, fields.table.entries["rules"].value, directory)
     require = _read_requirements(fields)
     environment = Environment(
         name,
@@ -93,7 +95,11 @@ def _read_environment(name: str, entry: Entry, problems: Problems, directory: Di
         fields.duration("max_age"),
         fields.flag("accept_claimed", default=default.accept_claimed),
         fields.named("promote_to", ENVIRONMENT_NAME, ENVIRONMENT_NAME_HINT),
+        read_freezes(fields),
+        read_break_glass(fields),
     )
+    if environment.break_glass is not None:
+        _check_people(fields, Items(node.place, [node.entries["break_glass"].value]), directory)
     for key in ("self_heal", "chat_approval"):
         if fields.flag(key, default=False):
             deferred.refuse(fields, key, node.entries[key].value, value="true", hint="write false, or take it out")
@@ -142,9 +148,8 @@ def _read_requirements(fields: Fields) -> Requirements:
     return requirements
 
 
-def _check_people(fields: Fields, directory: Directory | None) -> None:
+def _check_people(fields: Fields, rules: Node, directory: Directory | None) -> None:
     """Refuse approvers whom the directory does not know."""
-    rules = fields.table.entries["rules"].value
     for rule in rules.items if directory is not None and isinstance(rules, Items) else ():
         approvers = rule.entries.get("approvers") if isinstance(rule, Table) else None
         for node in approvers.value.items if approvers is not None and isinstance(approvers.value, Items) else ():

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from signoff.domain.errors import PipelineError
-from signoff.domain.pipeline import Concurrency, Pipeline, TrainingStep
+from signoff.domain.pipeline import Concurrency, NoBetter, Pipeline, TrainingStep
 from signoff.spec import deferred
 from signoff.spec.fields import Fields, kind_of
 from signoff.spec.known import Known
@@ -18,6 +18,7 @@ from signoff.spec.tree import Node, Table, decode, grow
 
 PIPELINE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,127}")
 MODEL_NAME = re.compile(r"[^\s/:\x00-\x1f](?:[^/:\x00-\x1f]{0,253}[^\s/:\x00-\x1f])?")
+METRIC_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 MOST_ATTEMPTS = 100
 MOST_STEPS = 2000
 SMALLEST = "a pipeline starts with steps:"
@@ -99,16 +100,14 @@ def _read(root: Node, problems: Problems, folder_name: str | None, context: Know
     model = fields.named("model", MODEL_NAME, "a registered model's name has no / and no :")
     max_attempts = fields.whole("max_attempts", default=3, least=1, most=MOST_ATTEMPTS)
     concurrency = fields.choice("concurrency", Concurrency, default=Concurrency.QUEUE)
-    if concurrency is not Concurrency.QUEUE:
-        node = root.entries["concurrency"].value
-        deferred.refuse(fields, "concurrency", node, value=concurrency, hint="take it out, or write queue")
+    stop = _read_no_better(fields)
     deferred.read_deferred(fields, deferred.TOP)
     steps = _read_steps(fields)
     fields.close(_MISTAKES, _step_at_top)
     fields.require("steps", SMALLEST)
     read_steps = [read for read in steps if read is not None]
     values = tuple(read.step for read in read_steps)
-    pipeline = Pipeline(name or _name_from(folder_name), "", values, model, max_attempts, concurrency)
+    pipeline = Pipeline(name or _name_from(folder_name), "", values, model, max_attempts, concurrency, stop)
     if len(read_steps) == len(steps):
         lint(pipeline, read_steps, problems, context)
     return pipeline
@@ -134,3 +133,16 @@ def _name_from(folder_name: str | None) -> str:
     """A pipeline's name from its folder's, which may hold anything."""
     cleaned = re.sub(r"[^A-Za-z0-9 ._-]+", "-", folder_name or "").strip(" ._-")[:128]
     return cleaned or "pipeline"
+
+
+def _read_no_better(fields: Fields) -> NoBetter | None:
+    """``{metric: auc, rounds: 2}``: when training again is no longer worth it."""
+    table = fields.table_of("stop_when_no_better")
+    if table is None:
+        return None
+    inner = Fields(table, "stop_when_no_better", fields.problems)
+    metric = inner.named("metric", METRIC_NAME, "use letters, digits and _, as in auc")
+    rounds = inner.whole("rounds", default=2, least=1, most=MOST_ATTEMPTS)
+    inner.close({"round": "rounds", "attempts": "rounds", "name": "metric"})
+    inner.require("metric", "add metric: auc")
+    return None if metric is None else NoBetter(metric, rounds)

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from signoff.domain.evidence import Task
-from signoff.domain.pipeline import OnDeployFail, OnReject, OnTestFail, OnUncertain
+from signoff.domain.pipeline import Concurrency, OnDeployFail, OnReject, OnTestFail, OnUncertain
 from signoff.spec import deferred, duration
 from signoff.spec.checks import MOST_SENSITIVE, MOST_SLICES, PREDICTIONS
 from signoff.spec.command import MOST_RETRIES, PARAM
-from signoff.spec.pipeline import MOST_ATTEMPTS, MOST_STEPS, PIPELINE_NAME
+from signoff.spec.pipeline import METRIC_NAME, MOST_ATTEMPTS, MOST_STEPS, PIPELINE_NAME
 from signoff.spec.rules import MOST_APPROVALS, MOST_RULES, NAME
 from signoff.spec.steps import ENVIRONMENT_NAME, STEP_NAME
 
@@ -39,7 +39,22 @@ def pipeline_schema() -> Schema:
                 "name": _form(PIPELINE_NAME.pattern, "What the pipeline is called. Default: its folder's name."),
                 "model": _text("The registered model. Default: that of the version submitted."),
                 "max_attempts": _whole("Attempts in all, the first included. Default 3.", 1, MOST_ATTEMPTS),
-                "concurrency": _enum("Two runs of one model for one environment go one after the other.", ["queue"]),
+                "concurrency": _enum(
+                    "Two runs of one model for one environment. queue: one after the other, never an older after a "
+                    "newer one. supersede: a new run closes the waiting gates of older ones. allow: each as it is "
+                    "approved.",
+                    Concurrency,
+                ),
+                "stop_when_no_better": {
+                    "description": "Stop training again when the metric got no better in so many attempts in a row.",
+                    **_mapping(
+                        {
+                            "metric": _form(METRIC_NAME.pattern, "A metric that a test step reports."),
+                            "rounds": _whole("Attempts in a row. Default 2.", 1, MOST_ATTEMPTS),
+                        },
+                        required=["metric"],
+                    ),
+                },
                 "steps": _list("What happens, in order.", {"$ref": "#/$defs/step"}, MOST_STEPS),
             },
             later=deferred.TOP,

@@ -28,12 +28,16 @@ class SubmitRequest(Request):
 
 
 class ResubmitRequest(Request):
-    """The next version for a run that waits for one."""
+    """The next version for a run that waits for one.
+
+    `answers`: the number (or ``kind:subject``) of each reason that sent the former attempt back -> what was done.
+    """
 
     model: str | None = Field(default=None, max_length=1_000)
     upload: str | None = Field(default=None, pattern=r"^sha256:[0-9a-f]{64}$")
     note: str = Field(default="", max_length=10_000)
     metrics: dict[str, Any] | None = None
+    answers: dict[str, str] = Field(default_factory=dict, max_length=100)
 
 
 class CommentRequest(Request):
@@ -64,6 +68,17 @@ class StepBody(Body):
     evidence: EvidenceBody | None = None
 
 
+class AskedBody(Body):
+    """A typed reason that sent the attempt before back, and what this attempt answers to it."""
+
+    id: str
+    kind: str
+    subject: str | None = None
+    comment: str = ""
+    by: str
+    answer: str | None = None
+
+
 class AttemptBody(Body):
     """One trip round the retrain loop."""
 
@@ -73,6 +88,7 @@ class AttemptBody(Body):
     digest: str | None = None
     contributors: list[str] = []
     note: str = ""
+    asked: list[AskedBody] = []
     steps: list[StepBody] = []
     gates: list[GateBody] = []
 

@@ -260,7 +260,6 @@ def test_what_the_format_knows_but_cannot_do_yet_is_refused_all_at_once() -> Non
 concurrency: supersede
 notify: ['slack-ml-team']
 on: {model_version: fraud}
-stop_when_no_better: {metric: auc, rounds: 2}
 steps:
   - name: train_model
     type: training
@@ -277,7 +276,7 @@ steps:
       step_up: passkey
 """
     refused = [
-        "concurrency: supersede", "notify", "on", "stop_when_no_better", "runner: ray", "timeout", "on_timeout",
+        "concurrency: supersede", "notify", "on", "runner: ray", "timeout", "on_timeout",
         "escalate_to", "remind_every", "valid_for", "step_up",
     ]  # fmt: skip
     assert [problem.message for problem in read_pipeline(text).problems] == [

