@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from signoff.spec.fields import Fields
-from signoff.spec.rules import read_approvers
 from signoff.spec.tree import Node
 
 Reader = Callable[[Fields, str], object]
@@ -76,11 +75,6 @@ TOP: Mapping[str, Reader] = {
     "on": _mapping(model_version=_text),
 }
 APPROVAL: Mapping[str, Reader] = {
-    "timeout": _duration,
-    "on_timeout": _word("expire", "escalate"),
-    "escalate_to": read_approvers,
-    "remind_every": _duration,
-    "valid_for": _duration,
     "step_up": _text,
 }
 ENVIRONMENT: Mapping[str, Reader] = {

@@ -9,7 +9,7 @@ from signoff.domain.matching import is_satisfiable
 from signoff.domain.pipeline import RuleSpec
 from signoff.spec.fields import Fields, kind_of, one_of
 from signoff.spec.problem import Place, said
-from signoff.spec.tree import Node, Scalar, Table
+from signoff.spec.tree import Items, Node, Scalar, Table, find
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}")
 NAME_HINT = "use letters, digits and . _ @ + -"
@@ -110,7 +110,8 @@ def read_required(fields: Fields) -> int | None:
 def check_counts(fields: Fields, rules: tuple[RuleSpec, ...], place: Place) -> bool:
     """Refuse rules that ask for more people than they name. What a group holds is not known here."""
     named = [rule for rule in rules if not any(a.startswith(GROUP_PREFIX) for a in rule.approvers)]
-    unfilled = is_satisfiable(named, {rule.name: frozenset(rule.approvers) for rule in named})
+    short = next((rule for rule in named if len(rule.approvers) < rule.required_approvals), None)
+    unfilled = short or is_satisfiable(named, {rule.name: frozenset(rule.approvers) for rule in named})
     if unfilled is None:
         return True
     people = ", ".join(unfilled.approvers)
@@ -119,6 +120,7 @@ def check_counts(fields: Fields, rules: tuple[RuleSpec, ...], place: Place) -> b
         can = "person is" if count == 1 else "people are"
         message = f"{unfilled.required_approvals} approvals are required but only {count} {can} named: {people}"
         hint = "name more people or a group, or require fewer"
+        place = _place_of(fields, unfilled) or place
     else:
         shared = one_of(rule.name for rule in named).replace(" or ", " and ")
         people = ", ".join(sorted({name for rule in named for name in rule.approvers}))
@@ -126,3 +128,13 @@ def check_counts(fields: Fields, rules: tuple[RuleSpec, ...], place: Place) -> b
         hint = "one person counts for one rule only; name more people"
     fields.problems.error(place, message, hint, code="unsatisfiable_rule")
     return False
+
+
+def _place_of(fields: Fields, rule: RuleSpec) -> Place | None:
+    """Where one of several listed rules says how many it asks for; None when it is not listed."""
+    listed = fields.table.entries.get("rules")
+    for node in listed.value.items if listed is not None and isinstance(listed.value, Items) else ():
+        name = node.entries.get("name") if isinstance(node, Table) else None
+        if name is not None and isinstance(name.value, Scalar) and name.value.text == rule.name:
+            return find(node, "required_approvals" if "required_approvals" in node.entries else "approvers")
+    return None

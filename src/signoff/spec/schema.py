@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from signoff.domain.evidence import Task
-from signoff.domain.pipeline import Concurrency, OnDeployFail, OnReject, OnTestFail, OnUncertain
+from signoff.domain.pipeline import Concurrency, OnDeployFail, OnReject, OnTestFail, OnTimeout, OnUncertain
 from signoff.spec import deferred, duration
 from signoff.spec.checks import MOST_SENSITIVE, MOST_SLICES, PREDICTIONS
 from signoff.spec.command import MOST_RETRIES, PARAM
@@ -43,7 +43,7 @@ def pipeline_schema() -> Schema:
                     "Two runs of one model for one environment. queue: one after the other, never an older after a "
                     "newer one. supersede: a new run closes the waiting gates of older ones. allow: each as it is "
                     "approved.",
-                    Concurrency,
+                    [word.value for word in Concurrency],
                 ),
                 "stop_when_no_better": {
                     "description": "Stop training again when the metric got no better in so many attempts in a row.",
@@ -120,6 +120,10 @@ def _mapping(
     return {**schema, "required": required} if required else schema
 
 
+def _duration(description: str) -> Schema:
+    return {"$ref": "#/$defs/duration", "description": description}
+
+
 def _command() -> Schema:
     words = {"type": "array", "minItems": 1, "items": {"type": ["string", "number", "boolean"]}}
     param = {"type": ["string", "number", "boolean"]}
@@ -185,11 +189,25 @@ def _approval() -> Schema:
             "auto_approve_if": _text("Approves by itself when exactly true; otherwise people decide."),
             "checklist": _list("What an approver confirms, line by line.", _text("One line."), unique=True),
             "allow_self_approval": _flag("Whether the submitter may approve their own model. Default false."),
+            "timeout": _duration("How long it waits. Default: for ever."),
+            "on_timeout": _enum("What follows then. Default expire.", [str(word) for word in OnTimeout]),
+            "escalate_to": {"$ref": "#/$defs/approvers", "description": "Who may approve too after the timeout."},
+            "remind_every": _duration("How often those who are missing are reminded."),
+            "valid_for": _duration("How long the approval lasts. Default: for ever."),
         },
         later=deferred.APPROVAL,
     )
     alone = {"required": ["rules"], "properties": {"approvers": {"not": {}}, "required_approvals": {"not": {}}}}
-    return {**schema, "oneOf": [{"required": ["approvers"], "properties": {"rules": {"not": {}}}}, alone]}
+    people = [{"required": ["approvers"], "properties": {"rules": {"not": {}}}}, alone]
+    return {**schema, "oneOf": people, "anyOf": _TIMEOUTS}
+
+
+_TIMEOUTS: list[Schema] = [
+    {"properties": {"on_timeout": {"not": {}}, "escalate_to": {"not": {}}}},
+    {"properties": {"on_timeout": {"const": "expire"}, "escalate_to": {"not": {}}}, "required": ["timeout"]},
+    {"properties": {"on_timeout": {"const": "escalate"}}, "required": ["timeout", "on_timeout", "escalate_to"]},
+]
+"""What may stand together: nobody to escalate to, or all that an escalation needs."""
 
 
 def _test() -> Schema:

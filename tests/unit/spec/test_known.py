@@ -186,8 +186,6 @@ environments:
   production:
     deployer: {type: kubernetes, replicas: 3}
     step_up: passkey
-    freeze: [{from: 2026-12-20, until: 2027-01-04, reason: year end}]
-    break_glass: {approvers: ['group:leads'], required_approvals: 2, expires: 24h, on_expiry: escalate}
     self_heal: true
     chat_approval: true
     private: true
@@ -195,7 +193,7 @@ environments:
     environments, problems = read_environments(text)
     assert environments is None
     assert [problem.message.removesuffix(" is not available yet") for problem in problems] == [
-        "deployer type: kubernetes", "replicas: 3", "step_up", "freeze", "break_glass", "self_heal: true",
+        "deployer type: kubernetes", "replicas: 3", "step_up", "self_heal: true",
         "chat_approval: true", "private",
     ]  # fmt: skip
 

@@ -257,7 +257,6 @@ def test_a_key_in_the_wrong_place_is_told_its_place() -> None:
 
 def test_what_the_format_knows_but_cannot_do_yet_is_refused_all_at_once() -> None:
     text = """\
-concurrency: supersede
 notify: ['slack-ml-team']
 on: {model_version: fraud}
 steps:
@@ -276,7 +275,7 @@ steps:
       step_up: passkey
 """
     refused = [
-        "concurrency: supersede", "notify", "on", "runner: ray", "timeout", "on_timeout",
+        "notify", "on", "runner: ray", "timeout", "on_timeout",
         "escalate_to", "remind_every", "valid_for", "step_up",
     ]  # fmt: skip
     assert [problem.message for problem in read_pipeline(text).problems] == [

@@ -93,7 +93,7 @@ def step(kind: str, inputs: str, beside: str = "") -> str:
         gate("approvers: [alice, 'group:risk'], required_approvals: 2, auto_approve_if: a > 1, checklist: [x]"),
         gate("rules: [{name: risk, approvers: ['group:risk'], required_approvals: 2}], allow_self_approval: true"),
         gate("approvers: [bob]", ", on_reject: retrain, on_changes_requested: fail_pipeline"),
-        "name: x\nmodel: y\nmax_attempts: 5\nconcurrency: queue\nsteps: [{name: a, type: training}]",
+        "name: x\nmodel: y\nmax_attempts: 5\nconcurrency: supersede\nsteps: [{name: a, type: training}]",
         step(
             "training", "run: python train.py, params: {a: 1, b: x, c: true}, timeout: 1h30m, retries: 2, runner: local"
         ),
@@ -124,7 +124,7 @@ def test_a_file_that_reads_is_valid(text: str) -> None:
         "steps: [{type: training}]",
         "steps: [{name: a, type: trainig}]",
         "steps: [{name: a, type: approval}]",
-        "steps: [{name: a, type: training}]\nconcurrency: supersede",
+        "steps: [{name: a, type: training}]\nconcurrency: sometimes",
         "steps: [{name: a, type: training}]\nnotify: [x]",
         "steps: [{name: a, type: training}]\nmax_attempts: 0",
         "steps: [{name: 'a b', type: training}]",
