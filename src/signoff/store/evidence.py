@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import any_, bindparam, insert, select, union
+from sqlalchemy import any_, bindparam, func, insert, or_, select, union
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.types import Text
@@ -16,7 +16,7 @@ from signoff.domain.evidence import Evidence
 from signoff.store import codec
 from signoff.store.audit import add_events
 from signoff.store.database import Transaction
-from signoff.store.tables import comments, evidence, evidence_files, runs, snapshots, steps
+from signoff.store.tables import comments, evidence, evidence_files, predictions, runs, snapshots, steps
 
 # Built once: putting a statement together costs several times what sending it does.
 _ADD = upsert(evidence).on_conflict_do_nothing()
@@ -51,6 +51,32 @@ def list_evidence(tx: Transaction, digests: Sequence[str]) -> dict[str, Evidence
     return {row.digest: codec.EVIDENCE.validate_python(row.document) for row in found}
 
 
+def count_looks(tx: Transaction, model: str, test_set: str, *, run_id: str, attempt: int) -> int:
+    """How often `model` was judged on the rows `test_set`, this attempt included; testing it again is no other look."""
+    c = evidence.c
+    looks = (
+        select(c.run_id, c.attempt)
+        .join(runs, runs.c.id == c.run_id)
+        .where(c.test_set == test_set, runs.c.model == model, or_(c.run_id != run_id, c.attempt != attempt))
+        .distinct()
+        .subquery()
+    )
+    return 1 + int(tx.scalar(select(func.count()).select_from(looks)) or 0)
+
+
+def find_predictions(tx: Transaction, key: str) -> tuple[str, str] | None:
+    """The file that is kept under `key`: its name and its blob's digest. `key` says which bytes, by which command."""
+    query = select(predictions.c.name, predictions.c.digest).where(predictions.c.key == key)
+    row = tx.execute(query).one_or_none()
+    return (str(row.name), str(row.digest)) if row is not None else None
+
+
+def add_predictions(tx: Transaction, key: str, name: str, digest: str, *, at: datetime) -> None:
+    """Keep under `key` that its predictions are the blob `digest`; the first ones stay."""
+    row = {"key": key, "name": name, "digest": digest, "created_at": at}
+    tx.execute(upsert(predictions).values(row).on_conflict_do_nothing())
+
+
 def add_snapshot(
     tx: Transaction, digest: str, size: int, by: str, *, at: datetime, audit: Sequence[AuditEvent]
 ) -> None:
@@ -79,6 +105,7 @@ def referenced_blobs(tx: Transaction, digests: Sequence[str]) -> set[str]:
         select(snapshots.c.digest).where(snapshots.c.digest.in_(digests)),
         select(evidence_files.c.digest).where(evidence_files.c.digest.in_(digests)),
         select(steps.c.log_digest).where(steps.c.log_digest.in_(digests)),
+        select(predictions.c.digest).where(predictions.c.digest.in_(digests)),
     )
     return {str(digest) for digest in tx.scalars(query)}
 

@@ -204,7 +204,19 @@ evidence = Table(
     Column("step", Text, nullable=False),
     Column("document", JSONB, nullable=False),
     Column("created_at", _WHEN, nullable=False),
+    Column("test_set", Text),
     Index("evidence_run_id_attempt_idx", "run_id", "attempt"),
+    Index("evidence_test_set_idx", "test_set", postgresql_where=text("test_set IS NOT NULL")),
+)
+
+predictions = Table(
+    "predictions",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("created_at", _WHEN, nullable=False),
+    Index("predictions_digest_idx", "digest"),
 )
 
 evidence_files = Table(
