@@ -189,7 +189,7 @@ def test_an_approval_grows_too_old_where_the_environment_says_so() -> None:
     found = outdated_gate(run, 1, production, at(1) + timedelta(days=14, seconds=1))
     assert found is not None
     assert found[0] is run.gates[0]
-    assert "older than the 14 days" in found[1]
+    assert "older than the 14d that production allows" in found[1]
     assert outdated_gate(run, 1, Environment("production"), at(1) + timedelta(days=999)) is None
 
 
@@ -297,6 +297,31 @@ def test_approvals_suffice_when_no_rule_is_missing_and_none_is_stale_or_too_old(
     old = ask(Environment("production", max_age=timedelta(minutes=1)))
     assert old is not None
     assert "older" in old[1]
+
+
+def test_rules_that_changed_since_are_those_that_the_approvals_are_held_against() -> None:
+    two = a_rule("group:risk", name="risk", required=2)
+    gate = approved_gate(environment_rules=(two,))
+    run, people = approved_run(gate), a_directory(GONE)
+    bobs, both = [a_decision(gate)], [a_decision(gate), a_decision(gate, "carol")]
+
+    def ask(rules: tuple[Any, ...], given: Any, directory: Any = None) -> tuple[Gate | None, str] | None:
+        found = Environment("production", rules=rules)
+        everybody = directory or a_directory()
+        return unapproved(run, 1, found, {gate.id: given}, everybody, manifest_digest=VERSION.digest, now=at(2))
+
+    assert ask((two,), both) is None
+    assert ask((replace(two, required_approvals=1),), bobs) is None
+    assert ask((), bobs) is None
+    assert ask((two, a_rule("carol", name="legal")), both) == (
+        gate,
+        "production now also demands the approval of legal",
+    )
+    assert ask((replace(two, approvers=("carol", "erin")),), both) == (
+        gate,
+        "production now also demands the approval of risk",
+    )
+    assert ask((two,), both, people) == (gate, "somebody who approved may no longer decide here")
 
 
 def test_a_rule_that_no_gate_of_this_deployment_could_carry_names_no_gate_to_open() -> None:

@@ -6,7 +6,7 @@ An environment's rules hold whatever a pipeline says; everything deployed is key
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from enum import StrEnum
 from typing import Literal
 
@@ -39,6 +39,13 @@ class Freeze:
     until: datetime
     reason: str
 
+    @property
+    def end(self) -> str:
+        """When it is over, in words: a window that ends at midnight ends with a day."""
+        if self.until.time() == time(0):
+            return f"the end of {(self.until - timedelta(days=1)).date()} UTC"
+        return f"{self.until:%Y-%m-%d %H:%M} UTC"
+
 
 @dataclass(frozen=True, slots=True)
 class BreakGlass:
@@ -69,18 +76,32 @@ class Environment:
         """Whether a deployment here needs people or measured evidence."""
         return bool(self.rules) or self.require != Requirements()
 
+    def freeze_at(self, moment: datetime) -> Freeze | None:
+        """The window that holds at `moment`, the one that ends last where several do; None when nothing is frozen."""
+        holding = [window for window in self.freeze if window.since <= moment < window.until]
+        return max(holding, key=lambda window: window.until, default=None)
+
+    def frozen(self, moment: datetime) -> str:
+        """That deployments wait at `moment`, until when and why; empty when they do not."""
+        window = self.freeze_at(moment)
+        return f"{self.name} is frozen until {window.end}, {window.reason}" if window is not None else ""
+
 
 LOCAL = Environment("local", DeployerSpec(type="server", alias="champion"), accept_claimed=True)
 """Always exists; an administrator may redefine it."""
 
 
 class DeploymentStatus(StrEnum):
-    """Where one deployment stands. One per (environment, model) is `live`."""
+    """Where one deployment stands. One per (environment, model) is `live`.
+
+    `failed`: it could not be carried out. `unhealthy`: it could, and failed its health check.
+    """
 
     DEPLOYING = "deploying"
     LIVE = "live"
     REPLACED = "replaced"
     FAILED = "failed"
+    UNHEALTHY = "unhealthy"
     ROLLED_BACK = "rolled_back"
 
 

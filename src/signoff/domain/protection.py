@@ -5,15 +5,18 @@ Every function takes what was read just now and answers in words; none of them t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from signoff.domain.actor import Directory
+from signoff.domain.deadlines import is_past, said
 from signoff.domain.environment import Deployment, DeploymentKind, Environment
 from signoff.domain.evidence import CheckStatus, Evidence, Provenance, Severity
 from signoff.domain.gate import Decision, Gate, GateStatus, Subject, evaluate
 from signoff.domain.pipeline import ApprovalStep, DeploymentStep, RuleSpec
 from signoff.domain.run import Run
+from signoff.domain.span import span
 
 
 def gates_before(run: Run, position: int) -> list[tuple[ApprovalStep, Gate | None]]:
@@ -51,12 +54,19 @@ def present_subject(run: Run, step: str, manifest_digest: str) -> Subject:
 
 
 def stale_gate(
-    run: Run, position: int, decisions: Mapping[str, Sequence[Decision]], people: Directory, manifest_digest: str
+    run: Run,
+    position: int,
+    decisions: Mapping[str, Sequence[Decision]],
+    people: Directory,
+    manifest_digest: str,
+    environment: Environment | None = None,
 ) -> tuple[Gate, str] | None:
     """The first gate before `position` whose approval no longer stands, and why in words; None when all stand.
 
-    `manifest_digest` is of the bytes that are about to be served.
+    `manifest_digest` is of the bytes that are about to be served. With `environment` the gate that guards it is held
+    against the rules that it has now, not those that it had when the gate opened.
     """
+    guard = guarding_gate(run, position) if environment is not None else None
     earlier: dict[str | None, list[Decision]] = {}
     for step, gate in gates_before(run, position):
         if gate is None or gate.status is not GateStatus.APPROVED:
@@ -73,10 +83,19 @@ def stale_gate(
         # As when the gate closed: only approvals for the same environment count for its rules.
         passed = earlier.setdefault(gate.subject.environment, [])
         mine = decisions.get(gate.id, ())
-        if evaluate(gate, mine, people, earlier=passed).status is not GateStatus.APPROVED:
-            return gate, "somebody who approved may no longer decide here"
+        held = replace(gate, environment_rules=environment.rules) if environment and gate is guard else gate
+        evaluation = evaluate(held, mine, people, earlier=passed)
+        if evaluation.status is not GateStatus.APPROVED:
+            short = {state.rule for state in evaluation.rules if state.missing} - {*gate.rules, *gate.environment_rules}
+            return gate, _now_demanded(held, short) or "somebody who approved may no longer decide here"
         passed += [d for d in mine if d.digest == gate.digest]
     return None
+
+
+def _now_demanded(gate: Gate, rules: Collection[RuleSpec]) -> str:
+    """That `rules` came after the approvals at `gate`; empty when there are none."""
+    names = ", ".join(rule.name for rule in gate.environment_rules if rule in rules)
+    return f"{gate.subject.environment} now also demands the approval of {names}" if names else ""
 
 
 def outdated_gate(run: Run, position: int, environment: Environment, now: datetime) -> tuple[Gate, str] | None:
@@ -85,7 +104,15 @@ def outdated_gate(run: Run, position: int, environment: Environment, now: dateti
         return None
     for _, gate in gates_before(run, position):
         if gate is not None and gate.closed_at is not None and now - gate.closed_at > environment.max_age:
-            return gate, f"its approval is older than the {environment.max_age} that {environment.name} allows"
+            return gate, f"its approval is older than the {span(environment.max_age)} that {environment.name} allows"
+    return None
+
+
+def expired_gate(run: Run, position: int, now: datetime) -> tuple[Gate, str] | None:
+    """The first gate whose approval lasted only until a moment that has passed, and that in words."""
+    for step, gate in gates_before(run, position):
+        if gate is not None and gate.valid_until is not None and is_past(gate, now):
+            return gate, f"the approval of {step.name} expired on {said(gate.valid_until, gate.opened_at)}"
     return None
 
 
@@ -149,11 +176,11 @@ def unapproved(
     deployment begins and again right before it is carried out: a worker may have died in between.
     """
     missing = missing_rules(run, position, environment)
-    if missing:
+    if missing and guarding_gate(run, position) is None:
         names = ", ".join(rule.name for rule in missing)
-        return guarding_gate(run, position), f"{environment.name} now also demands the approval of {names}"
-    stale = stale_gate(run, position, decisions, people, manifest_digest)
-    return stale or outdated_gate(run, position, environment, now)
+        return None, f"{environment.name} now also demands the approval of {names}"
+    stale = stale_gate(run, position, decisions, people, manifest_digest, environment)
+    return stale or expired_gate(run, position, now) or outdated_gate(run, position, environment, now)
 
 
 def is_superseded(run: Run, live: Deployment | None) -> bool:
