@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from signoff.domain.evidence import Champion, Interval, Metric, Provenance, RowsNeeded
-from signoff.domain.expression import Answer, Scope, Truth, evaluate, may_auto_approve, parse
+from signoff.domain.expression import Answer, Scope, Truth, evaluate, limits_of, may_auto_approve, parse
 
 STEP = "test_model"
 
@@ -195,3 +195,13 @@ def test_rewriting_never_answers_otherwise_than_the_numbers_themselves(
     expected = {"<": a * own < b * theirs + 8 * c, "<=": a * own <= b * theirs + 8 * c}
     expected |= {">": a * own > b * theirs + 8 * c, ">=": a * own >= b * theirs + 8 * c}
     assert ask(text, exact).truth is (Truth.TRUE if expected[sign] else Truth.FALSE)
+
+
+def test_the_limits_of_an_expression_are_what_its_metrics_and_differences_are_held_against() -> None:
+    text = (
+        "accuracy > 0.9 and (0.8 < recall or accuracy >= 0.95) and auc >= champion.auc - 0.005 and test_model.f1 > 0.5"
+    )
+    assert limits_of(parse(text)) == {
+        "accuracy": (0.9, 0.95), "recall": (0.8,), "delta.auc": (-0.005,), "f1": (0.5,)
+    }  # fmt: skip
+    assert limits_of(parse("accuracy / 2 > 0.4 and champion.auc > 0.9 and model.version == '3'")) == {}

@@ -122,7 +122,7 @@ class Comparison:
     """The candidate minus the champion on the same rows: paired, so what is hard for both does not count.
 
     `difference` is in the metric's unit. `detectable` is the smallest difference that so many rows could have shown,
-    `better` says which direction is.
+    `better` says which direction is; ``zero``: neither, as with a bias.
     """
 
     metric: str
@@ -131,7 +131,7 @@ class Comparison:
     method: str
     n: int
     detectable: float | None
-    better: Literal["higher", "lower"]
+    better: Literal["higher", "lower", "zero"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from decimal import Decimal
 from typing import Literal
 
 from signoff.domain.evidence import CheckResult, CheckStatus, Provenance, Severity
-from signoff.domain.expression_pair import paired
+from signoff.domain.expression_pair import limits_of, paired
 from signoff.domain.expression_parse import (
     Comparison,
     Condition,
@@ -36,7 +36,7 @@ from signoff.domain.expression_words import ExpressionError
 
 __all__ = [
     "NO_CHAMPION", "Answer", "Expression", "ExpressionError", "Origin", "Reference", "Scope", "Truth",
-    "evaluate", "judge_check", "may_auto_approve", "parse",
+    "evaluate", "judge_check", "limits_of", "may_auto_approve", "parse",
 ]  # fmt: skip
 
 NO_CHAMPION = "no champion to compare with"

@@ -10,13 +10,23 @@ Imported by `expression` only.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 from math import lcm
 
-from signoff.domain.expression_parse import Comparison, Constant, Operation, Origin, Reference, Term
+from signoff.domain.evidence import Champion, Metric, Provenance
+from signoff.domain.expression_parse import (
+    Comparison,
+    Condition,
+    Constant,
+    Expression,
+    Operation,
+    Origin,
+    Reference,
+    Term,
+)
 from signoff.domain.expression_scope import Scope, metric_of
 
 _LARGEST = 10**30
@@ -58,6 +68,33 @@ def paired(comparison: Comparison, scope: Scope) -> Comparison:
         return _compared(found, comparison.sign)
     inside = replace(comparison, left=_term(comparison.left, scope), right=_term(comparison.right, scope))
     return inside if inside != comparison else comparison
+
+
+def limits_of(expression: Expression) -> dict[str, tuple[float, ...]]:
+    """The numbers that metrics are held against, by name; ``delta.auc`` is the difference of `auc` to the champion's."""
+    known = {r.name: Metric(r.name, 1.0, Provenance.MEASURED) for r in expression.references if not r.is_text}
+    steps = {reference.step for reference in expression.references}
+    scope = Scope(known, dict.fromkeys(steps, known), Champion("", "", known), "", {}, 1, known)
+    found: dict[str, tuple[float, ...]] = {}
+    for comparison in _comparisons(expression.condition):
+        rewritten = paired(comparison, scope)
+        for subject, other in ((rewritten.left, rewritten.right), (rewritten.right, rewritten.left)):
+            if not (
+                isinstance(subject, Reference) and isinstance(other, Constant) and isinstance(other.value, Decimal)
+            ):
+                continue
+            if subject.origin in {Origin.METRIC, Origin.STEP, Origin.DELTA}:
+                name = subject.label if subject.origin is Origin.DELTA else subject.name
+                found[name] = tuple(dict.fromkeys((*found.get(name, ()), float(other.value))))
+    return found
+
+
+def _comparisons(condition: Condition) -> Iterator[Comparison]:
+    if isinstance(condition, Comparison):
+        yield condition
+        return
+    for operand in condition.operands:
+        yield from _comparisons(operand)
 
 
 def _undivided(comparison: Comparison, scope: Scope) -> tuple[_Sum | None, _Sum | None]:

@@ -35,6 +35,7 @@ def add_evidence(tx: Transaction, run_id: str, found: Evidence, *, at: datetime)
         "step": found.step,
         "document": codec.plain(codec.EVIDENCE, found),
         "created_at": at,
+        "test_set": found.test_set.digest if found.test_set is not None else None,
     }
     tx.execute(_ADD, row)
     files = [{"evidence_digest": digest, "path": f.path, "digest": f.digest} for f in found.files]

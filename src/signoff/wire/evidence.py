@@ -63,7 +63,8 @@ class CheckBody(Body):
 class ComparisonBody(Body):
     """The candidate minus the champion on the same rows.
 
-    `detectable` is the smallest difference that so many rows could have shown; `better` is ``higher`` or ``lower``.
+    `detectable` is the smallest difference that so many rows could have shown; `better` is
+    ``higher``, ``lower`` or (of a bias) ``zero``.
     """
 
     metric: str
