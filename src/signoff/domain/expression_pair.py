@@ -71,7 +71,7 @@ def paired(comparison: Comparison, scope: Scope) -> Comparison:
 
 
 def limits_of(expression: Expression) -> dict[str, tuple[float, ...]]:
-    """The numbers that metrics are held against, by name; ``delta.auc`` is the difference of `auc` to the champion's."""
+    """The numbers that metrics are held against, by name; a paired difference is called ``delta.auc``."""
     known = {r.name: Metric(r.name, 1.0, Provenance.MEASURED) for r in expression.references if not r.is_text}
     steps = {reference.step for reference in expression.references}
     scope = Scope(known, dict.fromkeys(steps, known), Champion("", "", known), "", {}, 1, known)
@@ -85,7 +85,7 @@ def limits_of(expression: Expression) -> dict[str, tuple[float, ...]]:
                 continue
             if subject.origin in {Origin.METRIC, Origin.STEP, Origin.DELTA}:
                 name = subject.label if subject.origin is Origin.DELTA else subject.name
-                found[name] = tuple(dict.fromkeys((*found.get(name, ()), float(other.value))))
+                found[name] = tuple(dict.fromkeys((*found.get(name, ()), float(limit))))
     return found
 
 
