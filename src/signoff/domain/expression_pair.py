@@ -79,9 +79,8 @@ def limits_of(expression: Expression) -> dict[str, tuple[float, ...]]:
     for comparison in _comparisons(expression.condition):
         rewritten = paired(comparison, scope)
         for subject, other in ((rewritten.left, rewritten.right), (rewritten.right, rewritten.left)):
-            if not (
-                isinstance(subject, Reference) and isinstance(other, Constant) and isinstance(other.value, Decimal)
-            ):
+            limit = other.value if isinstance(other, Constant) else None
+            if not isinstance(subject, Reference) or not isinstance(limit, Decimal):
                 continue
             if subject.origin in {Origin.METRIC, Origin.STEP, Origin.DELTA}:
                 name = subject.label if subject.origin is Origin.DELTA else subject.name
