@@ -31,8 +31,7 @@ def decide_gate(run_id: str, step: str, body: DecisionRequest, desk: DeskOf, act
         reasons=tuple(Reason(ReasonKind(reason.kind), reason.subject) for reason in body.reasons),
         ticked=tuple(body.ticked),
     )
-    decided = decisions.decide_gate(desk, actor, run_id, step, said)
-    return render.gate_body(views.get_gate(desk, actor, decided, step))
+    return render.gate_body(decisions.decide_gate(desk, actor, run_id, step, said))
 
 
 @router.delete("/runs/{run_id}/gates/{step}/decisions/mine")

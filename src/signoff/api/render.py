@@ -18,7 +18,8 @@ from signoff.domain.explanation import Explanation
 from signoff.domain.gate import Gate
 from signoff.domain.run import Attempt
 from signoff.service.catalogue import ModelView, VersionLine
-from signoff.service.views import GateView, InboxLine, RunLine, RunView
+from signoff.service.decisions import GateView
+from signoff.service.views import InboxLine, RunLine, RunView
 from signoff.wire import catalogue, gates, runs
 
 

@@ -23,8 +23,8 @@ LARGEST_UPLOAD = 2 * 1024**3
 _bearer = HTTPBearer(auto_error=False, description="A session credential or an API token.")
 
 
-def desk_of(request: Request) -> Desk:
-    """The desk that the composition root gave the application."""
+async def desk_of(request: Request) -> Desk:
+    """The desk that the composition root gave the application; async, for it would else cost a thread's turn."""
     desk: Desk = request.app.state.desk
     return desk
 

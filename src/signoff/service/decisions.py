@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from signoff.domain.access import Do, Resource, authorize
 from signoff.domain.actor import Actor
 from signoff.domain.audit import Event
 from signoff.domain.deciding import check_can_decide, check_complete
 from signoff.domain.errors import ConflictError, GateClosedError, NotFoundError
-from signoff.domain.gate import Decision, Gate, GateStatus, Reason, Verdict, evaluate
+from signoff.domain.gate import Decision, Evaluation, Gate, GateStatus, Reason, Verdict, evaluate
 from signoff.domain.run import Run, RunStatus
 from signoff.engine.gates import earlier_approvals
 from signoff.engine.jobs import wake_run
@@ -31,8 +31,19 @@ class Verdicts:
     ticked: tuple[str, ...] = ()
 
 
-def decide_gate(desk: Desk, actor: Actor, run_id: str, step: str, said: Verdicts) -> str:
-    """Record the decision; when the rules are satisfied or somebody says no, the gate closes. Returns the run's id.
+@dataclass(frozen=True, slots=True)
+class GateView:
+    """A gate, how far its rules are, and every decision about it."""
+
+    gate: Gate
+    evaluation: Evaluation
+    decisions: tuple[Decision, ...]
+
+
+def decide_gate(desk: Desk, actor: Actor, run_id: str, step: str, said: Verdicts) -> GateView:
+    """Record the decision; when the rules are satisfied or somebody says no, the gate closes.
+
+    Returns the gate as it is then.
 
     Raises:
         CannotDecideError, GateClosedError, SubjectChangedError, AlreadyDecidedError, CommentRequiredError,
@@ -74,11 +85,11 @@ def decide_gate(desk: Desk, actor: Actor, run_id: str, step: str, said: Verdicts
         )
         gates.add_decision(tx, gate, decision, audit=[decided])
         if evaluation.status is not GateStatus.OPEN:
-            _close(tx, actor, run, gate, evaluation.status, desk)
-    return run.id
+            gate = _close(tx, actor, run, gate, evaluation.status, desk)
+    return GateView(gate, evaluation, (*before, decision))
 
 
-def _close(tx: Transaction, actor: Actor, run: Run, gate: Gate, status: GateStatus, desk: Desk) -> None:
+def _close(tx: Transaction, actor: Actor, run: Run, gate: Gate, status: GateStatus, desk: Desk) -> Gate:
     at = desk.clock()
     closed = happened(
         Event.GATE_CLOSED, actor, at, run.id, run.model, step=gate.step, gate=gate.id, status=status.value
@@ -86,6 +97,7 @@ def _close(tx: Transaction, actor: Actor, run: Run, gate: Gate, status: GateStat
     gates.set_gate(tx, gate, status=status, at=at, audit=[closed])
     runs.set_run(tx, run, status=RunStatus.RUNNING, at=at, audit=[])
     wake_run(tx, run.id)
+    return replace(gate, status=status, closed_at=at)
 
 
 def withdraw_decision(desk: Desk, actor: Actor, run_id: str, step: str | None = None) -> str:

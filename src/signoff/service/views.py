@@ -13,24 +13,15 @@ from signoff.domain.environment import Deployment, DeploymentStatus
 from signoff.domain.evidence import Evidence
 from signoff.domain.explanation import Explanation, Standing, explain, standing
 from signoff.domain.feedback import label, unanswered
-from signoff.domain.gate import Decision, Evaluation, Gate, evaluate
+from signoff.domain.gate import Decision, Gate, evaluate
 from signoff.domain.run import Attempt, Run
 from signoff.domain.status import ModelStatus, model_status
 from signoff.engine.gates import earlier_approvals
-from signoff.service.decisions import find_gate
+from signoff.service.decisions import GateView, find_gate
 from signoff.service.desk import Desk
 from signoff.store import audit as audit_log
 from signoff.store import deployments, evidence, gates, people, pipelines, runs
 from signoff.store.database import Transaction
-
-
-@dataclass(frozen=True, slots=True)
-class GateView:
-    """A gate, how far its rules are, and every decision about it."""
-
-    gate: Gate
-    evaluation: Evaluation
-    decisions: tuple[Decision, ...]
 
 
 @dataclass(frozen=True, slots=True)
