@@ -14,10 +14,13 @@ from signoff.store.database import Transaction
 from signoff.store.environments import get_environments
 
 
-def guarded_environment(tx: Transaction, run: Run, position: int) -> Environment | None:
-    """The environment of the next deployment step at or after `position`; None when the pipeline deploys nothing."""
+def guarded_environment(tx: Transaction, run: Run, position: int, *, hold: bool = False) -> Environment | None:
+    """The environment of the next deployment step at or after `position`; None when the pipeline deploys nothing.
+
+    With `hold` it stays as it is until the transaction ends: a gate that opens never misses a change of its rules.
+    """
     step = run.pipeline.deployment_after(position)
-    return get_environments(tx).get(step.environment) if step is not None else None
+    return get_environments(tx, hold=hold).get(step.environment) if step is not None else None
 
 
 def find_champion(machinery: Machinery, run: Run, position: int) -> tuple[Champion, ModelVersion] | None:

@@ -9,12 +9,13 @@ from pathlib import Path
 from signoff.domain.actor import SYSTEM
 from signoff.domain.audit import Event
 from signoff.domain.environment import Deployment, DeploymentKind, DeploymentStatus, Environment
-from signoff.domain.errors import FencedError, MachineryError, SignoffError, UnhealthyError
+from signoff.domain.errors import FencedError, MachineryError, ProtectedError, SignoffError, UnhealthyError
 from signoff.domain.gate import Gate
 from signoff.domain.pipeline import Concurrency, DeploymentStep
 from signoff.domain.protection import is_superseded, lacking, unapproved
 from signoff.domain.run import Run, RunStatus, StepStatus
 from signoff.domain.version import ModelVersion
+from signoff.engine import freezes
 from signoff.engine.commands import key_of
 from signoff.engine.events import event
 from signoff.engine.gates import void_gate
@@ -28,10 +29,11 @@ from signoff.store.environments import get_environments
 
 
 def begin(machinery: Machinery, run: Run, step: DeploymentStep) -> Run | None:
-    """Begin the deployment, end the run as superseded, or open a gate again; None when it has to queue.
+    """Begin the deployment, end the run as superseded, or open a gate again; None when it has to wait for its turn.
 
     Raises:
-        MachineryError: the environment does not exist or demands what this run cannot give.
+        MachineryError: the environment does not exist.
+        ProtectedError: it demands what this run cannot give.
     """
     at = machinery.clock()
     position = run.pipeline.position(step.name)
@@ -45,8 +47,10 @@ def begin(machinery: Machinery, run: Run, step: DeploymentStep) -> Run | None:
             return runs.set_run(tx, run, status=RunStatus.SUPERSEDED, at=at, audit=[ended], error=why)
         refusal = _refusal(tx, run, position, environment)
         if refusal is not None:
-            raise MachineryError(refusal, f"See `signoff environment show {environment.name}`.", is_retryable=False)
+            raise ProtectedError(refusal, f"See `signoff environment show {environment.name}`.")
         old = _void_now(tx, run, position, environment, machinery)
+        if old is None and freezes.waits_out(machinery, tx, run, step, environment):
+            return None
         if old is None:
             return _take(tx, run, step, environment, machinery)
     return void_gate(machinery, run, *old)
@@ -251,7 +255,7 @@ def _fail(machinery: Machinery, run: Run, step: DeploymentStep, mine: Deployment
             note=why,
             audit=[event(Event.STEP_FAILED, run, at, step=step.name, why=why)],
         )
-        deployments.set_failed(tx, mine, note=why, at=at, audit=[failed])
+        deployments.set_failed(tx, mine, note=why, at=at, audit=[failed], is_unhealthy=True)
         wake_others(tx, run.model, but=run.id)
         return following
 

@@ -7,6 +7,7 @@ from functools import partial
 
 from signoff.domain.environment import Deployment, DeploymentKind, DeploymentStatus
 from signoff.domain.errors import SignoffError
+from signoff.engine import freezes
 from signoff.engine.jobs import RUNS_QUEUE, wake_rollback, wake_run
 from signoff.engine.machinery import LOG, Machinery
 from signoff.ports import Release
@@ -22,6 +23,7 @@ KEEP_LOOSE_BLOBS = timedelta(days=1)
 def tick(machinery: Machinery) -> None:
     """Once a minute."""
     wake_stuck(machinery)
+    freezes.wake_due(machinery)
     keep_serving(machinery)
 
 

@@ -46,17 +46,19 @@ _NEWEST = (
     .limit(1)
 )
 
+_CAME_TO_NOTHING = (DeploymentStatus.FAILED.value, DeploymentStatus.UNHEALTHY.value)
+
 
 def begin_deployment(
     tx: Transaction, deployment: Deployment, version: ModelVersion, key: str, *, audit: Sequence[AuditEvent]
 ) -> Deployment | None:
     """Take the (environment, model) for `deployment`; None when another one is deploying there.
 
-    With a `key` that was used before, that deployment is taken up again; but one that failed is left as it is, and a
-    new one begun.
+    With a `key` that was used before, that deployment is taken up again; but one that failed or was of other bytes is
+    left as it is, and a new one begun.
     """
     former = tx.execute(_OF_KEY, {"key": key}).one_or_none()
-    if former is not None and former.status == DeploymentStatus.FAILED.value:
+    if former is not None and (former.status in _CAME_TO_NOTHING or former.digest != deployment.digest):
         _release_key(tx, key)
     elif former is not None:
         return _deployment(former)
@@ -94,23 +96,28 @@ def set_live(
 
 
 def set_failed(
-    tx: Transaction, deployment: Deployment, *, note: str, at: datetime, audit: Sequence[AuditEvent]
+    tx: Transaction,
+    deployment: Deployment,
+    *,
+    note: str,
+    at: datetime,
+    audit: Sequence[AuditEvent],
+    is_unhealthy: bool = False,
 ) -> None:
-    """`deployment` did not come about; it holds its place no longer."""
+    """`deployment` did not come about, or failed its health check; it holds its place no longer."""
+    became = DeploymentStatus.UNHEALTHY if is_unhealthy else DeploymentStatus.FAILED
     tx.execute(
         update(deployments)
         .where(deployments.c.id == deployment.id, deployments.c.status == DeploymentStatus.DEPLOYING.value)
-        .values(status=DeploymentStatus.FAILED.value, note=note, ended_at=at)
+        .values(status=became.value, note=note, ended_at=at)
     )
     add_events(tx, audit)
 
 
 def _release_key(tx: Transaction, key: str) -> None:
-    """Forget a failed deployment's idempotency key, so that a retry of its step starts a new one."""
+    """Forget a former deployment's idempotency key, so that its step starts a new one."""
     tx.execute(
-        update(deployments)
-        .where(deployments.c.key == key, deployments.c.status == DeploymentStatus.FAILED.value)
-        .values(key=deployments.c.key + "/" + deployments.c.id)
+        update(deployments).where(deployments.c.key == key).values(key=deployments.c.key + "/" + deployments.c.id)
     )
 
 

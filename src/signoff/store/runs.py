@@ -373,10 +373,13 @@ def count_runs(tx: Transaction) -> dict[str, int]:
 
 
 def list_stuck_runs(tx: Transaction, *, older_than: datetime, limit: int = 100) -> list[str]:
-    """Runs that should be moving but were not touched since `older_than`: their wake-up may have been lost."""
+    """Runs that should be moving but were not touched since `older_than`: their wake-up may have been lost.
+
+    Those that wait for a moment are not among them.
+    """
     query = (
         select(runs.c.id)
-        .where(runs.c.status == RunStatus.RUNNING.value, runs.c.updated_at < older_than)
+        .where(runs.c.status == RunStatus.RUNNING.value, runs.c.updated_at < older_than, runs.c.wake_at.is_(None))
         .order_by(runs.c.updated_at)
         .limit(limit)
     )
