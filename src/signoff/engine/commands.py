@@ -13,7 +13,7 @@ from signoff.domain.errors import CancelledError, HandedBackError, MachineryErro
 from signoff.domain.evidence import CheckStatus, Metric, to_plain
 from signoff.domain.pipeline import Command
 from signoff.domain.run import Run
-from signoff.engine.logbook import Logbook
+from signoff.engine.logbook import Logbook, LogFile
 from signoff.engine.machinery import LOG, Machinery, scratch_of
 from signoff.ports import Task
 from signoff.store import evidence, gates, runs
@@ -45,8 +45,12 @@ def run_command(
     *,
     environment: Mapping[str, str],
     extra: dict[str, Any],
+    aside: str = "",
 ) -> Ended:
     """Run `command` for `step`, its log kept live; `environment` and `extra` go beyond what every command sees.
+
+    With `aside`, a name, the command is run beside the step's own: in a folder and under a key of that name, and its
+    log is the file ``log.txt`` there.
 
     Raises:
         HandedBackError: the worker was told to stop.
@@ -54,13 +58,13 @@ def run_command(
         MachineryError: it could not start, took too long or wrote too much.
     """
     attempt = run.attempt.number
-    scratch = machinery.work / scratch_of(run) / f"{step}-{attempt}"
+    scratch = machinery.work / scratch_of(run) / "-".join(filter(None, (step, str(attempt), aside)))
     scratch.mkdir(parents=True, exist_ok=True)
     folder = machinery.checkout(run.snapshot_digest, scratch / "folder.tgz") if run.snapshot_digest else None
     tries = run.attempt.step(step).tries
-    logbook = Logbook(machinery, run, step)
+    logbook = LogFile(scratch / "log.txt") if aside else Logbook(machinery, run, step)
     task = Task(
-        key=key_of(run, step),
+        key="/".join(filter(None, (key_of(run, step), aside))),
         attempt_number=attempt,
         try_number=tries,
         argv=command.argv,
@@ -128,7 +132,7 @@ def _await_database(machinery: Machinery, step: str) -> None:
             return
 
 
-def _watch(machinery: Machinery, run: Run, logbook: Logbook) -> Callable[[], str | None]:
+def _watch(machinery: Machinery, run: Run, logbook: Logbook | LogFile) -> Callable[[], str | None]:
     """Tells the runner when to end the command: the worker stops, or the run is no longer ours."""
     asked_at = time.monotonic()
 

@@ -86,6 +86,32 @@ class Logbook:
         self._file.close()
 
 
+class LogFile:
+    """The log of a command that is run beside a step's own: a plain file, kept as evidence by whoever asked for it."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self._file = path.open("wb", buffering=0)
+        except OSError as error:
+            raise _cannot_write(error) from error
+
+    def write(self, data: bytes, /) -> int:
+        """Append; raises OSError when the disk is full."""
+        self._file.write(data)
+        return len(data)
+
+    def say(self, words: str) -> None:
+        """A line of signoff's own in the log."""
+        self.write(f"[signoff] {words}\n".encode())
+
+    def tend(self) -> None:
+        """Nothing waits to be sent."""
+
+    def finish(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
 def _cannot_write(error: OSError) -> MachineryError:
     return MachineryError(
         f"The log could not be written: {error.strerror or error}.", "Make room on the worker's disk, then retry."
