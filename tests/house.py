@@ -6,7 +6,7 @@ The cast are its people; the group risk is bob and carol. Tests of the service, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -34,6 +34,7 @@ from signoff.engine import jobs
 from signoff.engine.advance import advance
 from signoff.engine.machinery import Machinery
 from signoff.engine.rollback import roll_back
+from signoff.engine.tick import tick
 from signoff.server import create_app
 from signoff.service.accounts import new_secret
 from signoff.service.administration import apply_environments, apply_people
@@ -118,6 +119,8 @@ class House:
     database_url: str
     folder: Path
     clock: Clock = field(default_factory=Clock)
+    database_clock: Callable[[], datetime] | None = None
+    """The database's clock, where a test wants another one than everybody's."""
     commands: dict[str, Command] = field(default_factory=dict)
     deployer: MemoryDeployer = field(default_factory=MemoryDeployer)
 
@@ -140,6 +143,7 @@ class House:
             blobs=self.blobs,
             work=self.folder / "work",
             clock=self.clock,
+            database_clock=lambda _: (self.database_clock or self.clock)(),
             retry_pauses=(0.0, 0.0),
         )
         self.people(*CAST)
@@ -257,6 +261,13 @@ class House:
                 else:
                     roll_back(machinery or self.machinery, arguments["deployment_id"])
         return done
+
+    def tick(self) -> None:
+        """Two minute ticks and what they woke: after a long time the first one only takes note."""
+        for _ in range(2):
+            self.clock.wait(minutes=1)
+            tick(self.machinery)
+            self.work()
 
     def take_jobs(self) -> list[tuple[str, dict[str, str]]]:
         """Every wake-up that waits, taken out of the queue."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from factories import a_deployment_step, a_gate, a_pipeline, a_run, a_test, a_training, an_approval
-from signoff.domain.gate import GateStatus
+from signoff.domain.gate import Gate, GateStatus
 from signoff.domain.next_action import DoStep, Finish, OpenGate, Wait, next_action
 from signoff.domain.pipeline import OnReject, OnTestFail, Pipeline
 from signoff.domain.run import Run, RunKind, RunStatus, StepStatus
@@ -20,10 +20,10 @@ WHOLE = a_pipeline(
 REVIEWS = (RunKind.REAPPROVAL, RunKind.AFTER_REVIEW)
 
 
-def a_review(kind: RunKind, pipeline: Pipeline = WHOLE, gate_position: int | None = 2, **more: object) -> Run:
+def a_review(kind: RunKind, pipeline: Pipeline = WHOLE, gate_position: int | None = 2, **more: tuple[Gate, ...]) -> Run:
     """A review that has just begun."""
-    run = a_run(pipeline)
-    return replace(run, kind=kind, attempt=replace(run.attempt, steps=review_steps(pipeline, gate_position)), **more)
+    run, steps = a_run(pipeline), review_steps(pipeline, gate_position)
+    return replace(run, kind=kind, attempt=replace(run.attempt, steps=steps), gates=more.get("gates", ()))
 
 
 def test_a_review_of_one_gate_runs_the_tests_before_it_and_skips_the_rest_saying_why() -> None:

@@ -44,6 +44,7 @@ class Event(StrEnum):
     GATE_ESCALATED = "gate.escalated"
     GATE_EXPIRED = "gate.expired"
     APPROVAL_EXPIRED = "approval.expired"
+    APPROVAL_RENEWED = "approval.renewed"
     APPROVAL_REVOKED = "approval.revoked"
     ANSWERS_RECORDED = "answers.recorded"
     DELEGATION_ADDED = "delegation.added"

@@ -9,7 +9,7 @@ people than either.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -186,6 +186,28 @@ class Gate:
         """The subject's digest: what a decision must name."""
         return self.subject.digest
 
+    @property
+    def has_lapsed(self) -> bool:
+        """Whether its approval expired and was not given anew."""
+        return self.status is GateStatus.APPROVED and self.lapsed_at is not None
+
+    @property
+    def present_rules(self) -> tuple[RuleSpec, ...]:
+        """The pipeline's rules as they count now: once escalated, `escalate_to` may approve for each of them too.
+
+        Never for the environment's: who guards that is the administrator's word.
+        """
+        if self.escalated_at is None:
+            return self.rules
+        return tuple(
+            replace(rule, approvers=tuple(dict.fromkeys((*rule.approvers, *self.escalate_to)))) for rule in self.rules
+        )
+
+    @property
+    def all_rules(self) -> tuple[RuleSpec, ...]:
+        """Every rule as it counts now, the pipeline's first."""
+        return (*self.present_rules, *self.environment_rules)
+
 
 @dataclass(frozen=True, slots=True)
 class RuleState:
@@ -212,7 +234,7 @@ class Evaluation:
 
 
 def counting(gate: Gate, rule: RuleSpec, people: Directory) -> frozenset[str]:
-    """The people who may count for `rule` of `gate` now: named, active, approvers of the model, not excluded."""
+    """The people who may count for `rule`, one of `gate.all_rules`: active approvers of the model, not excluded."""
     return people.eligible(rule.approvers, gate.subject.model) - frozenset(gate.excluded)
 
 

@@ -5,7 +5,7 @@ Every function takes what was read just now and answers in words; none of them t
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -191,6 +191,11 @@ def is_superseded(run: Run, live: Deployment | None) -> bool:
     if live.run_id == run.id or live.live_at is None or live.live_at < run.created_at:
         return False
     return _number(live.version) > _number(version.version)
+
+
+def is_newest(version: str, others: Iterable[str]) -> bool:
+    """Whether no version among `others` is newer."""
+    return all(_number(other) <= _number(version) for other in others)
 
 
 def _number(version: str) -> int:

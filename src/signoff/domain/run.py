@@ -128,6 +128,7 @@ class Cause(StrEnum):
     CHECK_FAILED = "check_failed"
     CHANGES_REQUESTED = "changes_requested"
     REJECTED = "rejected"
+    APPROVAL_EXPIRED = "approval_expired"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from enum import StrEnum
 from signoff.domain.environment import DeploymentStatus
 from signoff.domain.gate import GateStatus
 from signoff.domain.pipeline import DeploymentStep, TrainingStep
-from signoff.domain.run import Run, RunStatus, StepStatus
+from signoff.domain.run import Run, RunKind, RunStatus, StepStatus
 
 
 class ModelStatus(StrEnum):
@@ -53,17 +53,24 @@ def model_status(run: Run, deployment: DeploymentStatus | None = None) -> ModelS
     if run.status in _SAME_WORD:
         return _SAME_WORD[run.status]
     if run.status is RunStatus.SUCCEEDED:
-        deploys = any(isinstance(step, DeploymentStep) for step in run.pipeline.steps)
-        return (
-            _OF_DEPLOYMENT.get(deployment or DeploymentStatus.LIVE, ModelStatus.APPROVED)
-            if deploys
-            else (ModelStatus.APPROVED)
-        )
+        return _of_success(run, deployment)
     if _is_training(run):
         return ModelStatus.RETRAINING if run.attempt.number > 1 else ModelStatus.UNTRAINED
     if run.gates and run.gates[-1].status is GateStatus.APPROVED:
         return ModelStatus.APPROVED
     return ModelStatus.SUBMITTED
+
+
+def _of_success(run: Run, deployment: DeploymentStatus | None) -> ModelStatus:
+    """Where the version of a run that reached its end stands; `expired` once its approval has, until given anew."""
+    is_release = run.kind is RunKind.RELEASE
+    deploys = is_release and any(isinstance(step, DeploymentStep) for step in run.pipeline.steps)
+    status = ModelStatus.APPROVED
+    if deploys:
+        status = _OF_DEPLOYMENT.get(deployment or DeploymentStatus.LIVE, ModelStatus.APPROVED)
+    if status in {ModelStatus.APPROVED, ModelStatus.DEPLOYED} and any(gate.has_lapsed for gate in run.gates):
+        return ModelStatus.EXPIRED
+    return status
 
 
 def _is_training(run: Run) -> bool:

@@ -9,18 +9,20 @@ from datetime import datetime
 from typing import Any
 
 from signoff.domain.audit import AuditEvent, Event
+from signoff.domain.deadlines import opening
 from signoff.domain.environment import LOCAL, Environment
 from signoff.domain.errors import MachineryError
 from signoff.domain.evidence import Champion, CheckStatus, Evidence
 from signoff.domain.expression import judge_check, may_auto_approve, parse
 from signoff.domain.gate import POLICY_PREFIX, Decision, Gate, GateStatus, Subject, Verdict, evaluate
 from signoff.domain.next_action import ConfirmGate, EndGateStep, OpenGate
-from signoff.domain.pipeline import ApprovalStep, TestStep
-from signoff.domain.run import Run, RunStatus, StepStatus
+from signoff.domain.pipeline import ApprovalStep, DeploymentStep, TestStep
+from signoff.domain.run import Run, RunKind, RunStatus, StepStatus
 from signoff.domain.version import ModelVersion
 from signoff.engine.champion import find_champion, guarded_environment
 from signoff.engine.events import event
 from signoff.engine.machinery import LOG, Machinery, scratch_of
+from signoff.engine.reapproval import renew_parent
 from signoff.engine.testing import earlier_evidence, evidence_digests, scope_of
 from signoff.store import evidence, gates, people, runs
 from signoff.store.database import Transaction
@@ -37,7 +39,7 @@ def open_gate(machinery: Machinery, run: Run, action: OpenGate) -> Run:
     champion = find_champion(machinery, run, position) if step.auto_approve_if else None
     at = machinery.clock()
     with machinery.database.begin() as tx:
-        environment = guarded_environment(tx, run, position)
+        environment = guarded_environment(tx, run, position, hold=True)
         accepts_claimed = (environment or get_environments(tx)[LOCAL.name]).accept_claimed
         found = list(earlier_evidence(run, position, evidence.list_evidence(tx, evidence_digests(run, position))))
         gate = _gate(run, step, position, environment, at)
@@ -60,12 +62,11 @@ def open_gate(machinery: Machinery, run: Run, action: OpenGate) -> Run:
                 why = answer.reason if not answer else "its metrics are claimed, and the environment wants measured"
                 gate = replace(gate, note=". ".join(filter(None, [gate.note, f"Not approved by policy: {why}"])))
         gates.add_gate(tx, gate, audit=[event(Event.GATE_OPENED, run, at, **_said(gate))])
-        status = _decide_by_policy(tx, run, gate, decision, at) if decision is not None else gate.status
+        if decision is not None:
+            gate = _decide_by_policy(tx, run, gate, decision, at)
         run = runs.set_step(tx, run, step.name, status=StepStatus.WAITING, at=at, audit=[])
-        if status is GateStatus.OPEN:
+        if gate.status is GateStatus.OPEN:
             run = runs.set_run(tx, run, status=RunStatus.WAITING, at=at, audit=[], step=step.name)
-        else:
-            gate = replace(gate, status=status, closed_at=at)
         return replace(run, gates=(*run.gates, gate))
 
 
@@ -87,6 +88,11 @@ def _gate(run: Run, step: ApprovalStep, position: int, environment: Environment 
         excluded=excluded,
         checklist=step.checklist,
         note=f"Opened again: {former.note}" if former is not None and former.note else "",
+        on_timeout=step.on_timeout,
+        escalate_to=step.escalate_to,
+        remind_every=step.remind_every,
+        valid_for=step.valid_for if run.kind is not RunKind.REAPPROVAL else None,
+        **opening(step, at)._asdict(),
     )
 
 
@@ -110,8 +116,8 @@ def _said(gate: Gate) -> dict[str, Any]:
     return {"step": gate.step, "gate": gate.id, "digest": gate.digest, "round": gate.round, "note": gate.note}
 
 
-def _decide_by_policy(tx: Transaction, run: Run, gate: Gate, decision: Decision, at: datetime) -> GateStatus:
-    """Record the policy's approval; the gate closes if that is enough."""
+def _decide_by_policy(tx: Transaction, run: Run, gate: Gate, decision: Decision, at: datetime) -> Gate:
+    """Record the policy's approval; the gate closes if that is enough. Returns it as it is then."""
     decided = AuditEvent(
         Event.GATE_DECIDED,
         decision.by,
@@ -124,8 +130,8 @@ def _decide_by_policy(tx: Transaction, run: Run, gate: Gate, decision: Decision,
     evaluation = evaluate(gate, [decision], people.get_directory(tx), earlier=earlier_approvals(tx, run, gate))
     if evaluation.status is not GateStatus.OPEN:
         closed = event(Event.GATE_CLOSED, run, at, **_said(gate), status=evaluation.status.value)
-        gates.set_gate(tx, gate, status=evaluation.status, at=at, audit=[closed])
-    return evaluation.status
+        return gates.set_gate(tx, gate, status=evaluation.status, at=at, audit=[closed])
+    return gate
 
 
 def earlier_approvals(tx: Transaction, run: Run, gate: Gate) -> list[Decision]:
@@ -163,6 +169,7 @@ def confirm_gate(machinery: Machinery, run: Run, action: ConfirmGate) -> Run:
         decided = gates.list_decisions(tx, [gate.id])[gate.id]
         evaluation = evaluate(gate, decided, people.get_directory(tx), earlier=earlier_approvals(tx, run, gate))
         if evaluation.status is GateStatus.APPROVED:
+            renew_parent(tx, run, action.step, gate, at)
             approved = event(Event.STEP_SUCCEEDED, run, at, step=action.step.name, digest=gate.digest)
             return runs.set_step(tx, run, action.step.name, status=StepStatus.SUCCEEDED, at=at, audit=[approved])
     return void_gate(machinery, run, gate, "somebody who approved may no longer decide here")
@@ -238,7 +245,9 @@ def void_gate(
             state = run.attempt.step(step.name).status
             is_stale_test = isinstance(step, TestStep) and (version is not None or (retest and index < position))
             is_stale_gate = isinstance(step, ApprovalStep) and (step.name == gate.step or version is not None)
-            if not (is_stale_test or is_stale_gate):
+            # What was deployed before are other bytes: they have to pass through that environment, too.
+            is_stale_place = isinstance(step, DeploymentStep) and version is not None and state is StepStatus.SUCCEEDED
+            if not (is_stale_test or is_stale_gate or is_stale_place):
                 continue
             stale = run.gate(step.name) if isinstance(step, ApprovalStep) else None
             if stale is not None and stale.status in {GateStatus.APPROVED, GateStatus.OPEN}:

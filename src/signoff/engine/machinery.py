@@ -17,7 +17,8 @@ from signoff.domain.environment import Environment
 from signoff.domain.errors import MachineryError
 from signoff.domain.run import Run
 from signoff.ports import Blobs, Deployer, Registry, Runner, Tracking
-from signoff.store.database import Database
+from signoff.store.database import Database, Transaction
+from signoff.store.deadlines import get_clock
 
 LOG = structlog.get_logger("signoff.engine")
 
@@ -39,6 +40,8 @@ class Machinery:
     blobs: Blobs
     work: Path
     clock: Clock
+    database_clock: Callable[[Transaction], datetime] = get_clock
+    """The clock that all workers share, which deadlines go by."""
     stopping: threading.Event = field(default_factory=threading.Event)
     retry_pauses: tuple[float, ...] = (1.0, 4.0, 15.0)
     """How long to wait before asking an outside system again that did not answer, in seconds."""

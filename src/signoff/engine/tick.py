@@ -1,4 +1,4 @@
-"""The minute tick: wakes what should move and does not, keeps deployed servers up, and forgets what is old."""
+"""The minute tick: keeps deadlines, wakes what should move and does not, keeps servers up, and forgets what is old."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from functools import partial
 from signoff.domain.environment import Deployment, DeploymentKind, DeploymentStatus
 from signoff.domain.errors import SignoffError
 from signoff.engine import freezes
+from signoff.engine.deadlines import keep_deadlines, moment_to_act
 from signoff.engine.jobs import RUNS_QUEUE, wake_rollback, wake_run
 from signoff.engine.machinery import LOG, Machinery
 from signoff.ports import Release
@@ -21,7 +22,10 @@ KEEP_LOOSE_BLOBS = timedelta(days=1)
 
 
 def tick(machinery: Machinery) -> None:
-    """Once a minute."""
+    """Once a minute. What people wait for comes first: servers may take long to bring back."""
+    now = moment_to_act(machinery)
+    if now is not None:
+        keep_deadlines(machinery, now)
     wake_stuck(machinery)
     freezes.wake_due(machinery)
     keep_serving(machinery)

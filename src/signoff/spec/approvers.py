@@ -11,13 +11,16 @@ from signoff.domain.pipeline import ApprovalStep, RuleSpec
 from signoff.spec.known import Known
 from signoff.spec.problem import Place, Problems
 from signoff.spec.steps import ReadStep
-from signoff.spec.tree import Items, Scalar, Table, find
+from signoff.spec.tree import Items, Node, Scalar, Table, find
 
 UNKNOWN_HINT = "ask an administrator to add them to people.yaml"
 
 
 def check_approvers(read: ReadStep, step: ApprovalStep, model: str | None, problems: Problems, known: Known) -> None:
-    """Report everybody in `step` whom the server does not know, and the first rule that its people cannot satisfy."""
+    """Report everybody in `step` whom the server does not know, and the first rule that its people cannot satisfy.
+
+    An escalation that would reach nobody who may approve is reported too.
+    """
     directory = known.directory
     if directory is None:
         return
@@ -34,6 +37,10 @@ def check_approvers(read: ReadStep, step: ApprovalStep, model: str | None, probl
         message, hint = who.explain(unfilled)
         name = "" if len(step.rules) == 1 and unfilled.name == step.name else f"rule {unfilled.name}: "
         problems.error(_place_of(read, unfilled), name + message, hint, code="unsatisfiable_rule")
+    escalation = RuleSpec("escalate_to", step.escalate_to)
+    if step.escalate_to and not unknown & set(step.escalate_to) and not who.people(escalation):
+        message, hint = who.explain(escalation)
+        problems.error(find(read.node, "inputs", "escalate_to"), message, hint, code="unsatisfiable_rule")
 
 
 def check_environment_rules(
@@ -112,10 +119,15 @@ def _references(read: ReadStep) -> Iterator[tuple[str, Place]]:
     rules = table.entries.get("rules")
     owners = rules.value.items if rules is not None and isinstance(rules.value, Items) else [table]
     for owner in owners:
-        approvers = owner.entries.get("approvers") if isinstance(owner, Table) else None
-        for node in approvers.value.items if approvers is not None and isinstance(approvers.value, Items) else ():
-            if isinstance(node, Scalar) and isinstance(node.value, str) and node.value.strip():
-                yield node.value, node.place
+        yield from _listed(owner, "approvers")
+    yield from _listed(table, "escalate_to")
+
+
+def _listed(owner: Node, key: str) -> Iterator[tuple[str, Place]]:
+    found = owner.entries.get(key) if isinstance(owner, Table) else None
+    for node in found.value.items if found is not None and isinstance(found.value, Items) else ():
+        if isinstance(node, Scalar) and isinstance(node.value, str) and node.value.strip():
+            yield node.value, node.place
 
 
 def _place_of(read: ReadStep, rule: RuleSpec) -> Place:

@@ -23,6 +23,9 @@ from signoff.spec.checks import PREDICTIONS, read_checks, read_wishes
 from signoff.spec.command import read_command
 from signoff.spec.condition import read_expression
 from signoff.spec.fields import Fields, first_place, kind_of, nearest, one_of
+from signoff.spec.gates import FIELDS as DEADLINES
+from signoff.spec.gates import MISTAKES as DEADLINE_MISTAKES
+from signoff.spec.gates import read_deadlines
 from signoff.spec.problem import Place, Problems, said
 from signoff.spec.rules import MISTAKES, check_counts, read_approvers, read_required, read_rules
 from signoff.spec.tree import Node, Scalar, Table
@@ -41,6 +44,7 @@ _KIND_MISTAKES = {
 }
 _MISTAKES = {
     **MISTAKES,
+    **DEADLINE_MISTAKES,
     **dict.fromkeys(("command", "cmd", "script", "exec", "entrypoint"), "run"),
     **dict.fromkeys(("parameters", "args", "arguments", "env"), "params"),
     **dict.fromkeys(("retry", "attempts", "max_retries"), "retries"),
@@ -58,7 +62,7 @@ _BELONGS = {
     "test": ("run", "python", "params", "runner", "timeout", "retries", "checks", *PREDICTIONS),
     "approval": (
         "approvers", "required_approvals", "rules", "auto_approve_if", "checklist", "allow_self_approval",
-        *deferred.APPROVAL,
+        *DEADLINES, *deferred.APPROVAL,
     ),
     "deployment": ("environment",),
 }  # fmt: skip
@@ -217,6 +221,7 @@ def _read_approval(draft: _Draft) -> Step:
     condition = None if node is None else _read_expression(draft, node, "auto_approve_if")
     checklist = inputs.texts("checklist", "a list of sentences to tick")
     allow_self = inputs.flag("allow_self_approval", default=False)
+    deadlines = read_deadlines(inputs)
     deferred.read_deferred(inputs, deferred.APPROVAL)
     default = OnReject.RETRAIN if draft.has_training else OnReject.FAIL_PIPELINE
     return ApprovalStep(
@@ -227,6 +232,7 @@ def _read_approval(draft: _Draft) -> Step:
         allow_self,
         draft.fields.choice("on_reject", OnReject, default=default),
         draft.fields.choice("on_changes_requested", OnReject, default=OnReject.RETRAIN),
+        **deadlines._asdict(),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +12,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, array
 from sqlalchemy.types import Text
 
 from signoff.domain.audit import AuditEvent
+from signoff.domain.deadlines import stands_until
 from signoff.domain.errors import ConflictError, NotFoundError
 from signoff.domain.gate import Decision, Gate, GateStatus, Verdict
 from signoff.domain.pipeline import OnTimeout
@@ -35,13 +37,17 @@ _ADD_DECISION = insert(decisions)
 _CLOSE = (
     update(gates)
     .where(gates.c.id == bindparam("gate_id"), gates.c.status == bindparam("former"))
-    .values(status=bindparam("status"), closed_at=bindparam("closed_at"))
+    .values({name: bindparam(name) for name in ("status", "closed_at", "note", "valid_until")})
 )
+
+
+def references_of(gate: Gate) -> list[str]:
+    """Everybody whom a rule names as it counts now: what the inbox searches."""
+    return sorted({name for rule in gate.all_rules for name in rule.approvers})
 
 
 def add_gate(tx: Transaction, gate: Gate, *, audit: Sequence[AuditEvent]) -> None:
     """Open a gate."""
-    references = sorted({name for rule in (*gate.rules, *gate.environment_rules) for name in rule.approvers})
     tx.execute(
         insert(gates).values(
             id=gate.id,
@@ -55,7 +61,7 @@ def add_gate(tx: Transaction, gate: Gate, *, audit: Sequence[AuditEvent]) -> Non
             digest=gate.digest,
             rules=codec.plain(codec.RULES, gate.rules),
             environment_rules=codec.plain(codec.RULES, gate.environment_rules),
-            approvers=references,
+            approvers=references_of(gate),
             excluded=list(gate.excluded),
             checklist=list(gate.checklist),
             opened_at=gate.opened_at,
@@ -118,17 +124,22 @@ def set_gate(
     at: datetime,
     audit: Sequence[AuditEvent],
     note: str | None = None,
-) -> None:
-    """Move the gate to `status`, if it still stands where it did when it was read.
+) -> Gate:
+    """Move the gate to `status`, if it still stands where it did when it was read; returns it as it is then.
+
+    An approval is written with the moment until which it stands.
 
     Raises:
         ConflictError: somebody else was first.
     """
-    close = _CLOSE if note is None else _CLOSE.values(note=note)
-    done = tx.execute(close, {"gate_id": gate.id, "former": gate.status.value, "status": status.value, "closed_at": at})
+    closed = replace(gate, status=status, closed_at=at, note=gate.note if note is None else note)
+    closed = replace(closed, valid_until=stands_until(gate, status, at) or gate.valid_until)
+    values = {"status": status.value, "closed_at": at, "note": closed.note, "valid_until": closed.valid_until}
+    done = tx.execute(_CLOSE, {"gate_id": gate.id, "former": gate.status.value, **values})
     if done.rowcount != 1:
         raise ConflictError(f"The gate {gate.step} was closed by somebody else meanwhile.", "Read the run again.")
     add_events(tx, audit)
+    return closed
 
 
 def add_decision(tx: Transaction, gate: Gate, decision: Decision, *, audit: Sequence[AuditEvent]) -> None:
