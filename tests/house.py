@@ -32,8 +32,8 @@ from signoff.domain.audit import AuditEvent
 from signoff.domain.environment import LOCAL, DeployerSpec, Environment
 from signoff.engine import jobs
 from signoff.engine.advance import advance
+from signoff.engine.deploying_by_hand import deploy_by_hand
 from signoff.engine.machinery import Machinery
-from signoff.engine.rollback import roll_back
 from signoff.engine.tick import tick
 from signoff.server import create_app
 from signoff.service.accounts import new_secret
@@ -259,7 +259,7 @@ class House:
                 if task == jobs.ADVANCE:
                     advance(machinery or self.machinery, arguments["run_id"])
                 else:
-                    roll_back(machinery or self.machinery, arguments["deployment_id"])
+                    deploy_by_hand(machinery or self.machinery, arguments["deployment_id"])
         return done
 
     def tick(self) -> None:

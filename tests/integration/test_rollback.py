@@ -71,11 +71,11 @@ def test_repeating_the_job_is_harmless(house: House) -> None:
     wanted = made(house.as_("bob").post(PATH, {"why": "x"}))
     jobs = house.take_jobs()
     assert [arguments for _, arguments in jobs] == [{"deployment_id": wanted["id"]}]
-    from signoff.engine.rollback import roll_back
+    from signoff.engine.deploying_by_hand import deploy_by_hand
 
-    roll_back(house.machinery, wanted["id"])
+    deploy_by_hand(house.machinery, wanted["id"])
     with house.unchanged():
-        roll_back(house.machinery, wanted["id"])
+        deploy_by_hand(house.machinery, wanted["id"])
     assert live(house) == "1"
 
 
@@ -156,9 +156,9 @@ def test_a_run_queues_behind_a_rollback_and_goes_on_after_it(house: House) -> No
     rollback = house.take_jobs()
     house.decide("bob", third, "approve")
     assert house.status(third) == "running"
-    from signoff.engine.rollback import roll_back
+    from signoff.engine.deploying_by_hand import deploy_by_hand
 
-    roll_back(house.machinery, rollback[0][1]["deployment_id"])
+    deploy_by_hand(house.machinery, rollback[0][1]["deployment_id"])
     house.work()
     assert (house.status(third), live(house)) == ("succeeded", "3")
 

@@ -11,7 +11,7 @@ from signoff.store.queue import QueueState, get_queue_state
 from signoff.store.wakeups import add_wakeup
 
 ADVANCE = "signoff.advance"
-ROLL_BACK = "signoff.roll_back"
+BY_HAND = "signoff.deploy_by_hand"
 TICK = "signoff.tick"
 RESCUE = "signoff.rescue"
 SWEEP = "signoff.sweep"
@@ -29,10 +29,10 @@ def wake_run(tx: Transaction, run_id: str) -> None:
     add_wakeup(tx, RUNS_QUEUE, ADVANCE, lock=f"run/{run_id}", arguments={"run_id": run_id})
 
 
-def wake_rollback(tx: Transaction, deployment_id: str, environment: str, model: str) -> None:
-    """Ask a worker to carry out the rollback that `deployment_id` stands for."""
+def wake_by_hand(tx: Transaction, deployment_id: str, environment: str, model: str) -> None:
+    """Ask a worker to carry out the rollback or emergency deployment that `deployment_id` stands for."""
     lock = f"deployment/{environment}/{model}"
-    add_wakeup(tx, RUNS_QUEUE, ROLL_BACK, lock=lock, arguments={"deployment_id": deployment_id})
+    add_wakeup(tx, RUNS_QUEUE, BY_HAND, lock=lock, arguments={"deployment_id": deployment_id})
 
 
 def queue_state(tx: Transaction) -> QueueState:

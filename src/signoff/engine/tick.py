@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 from functools import partial
 
-from signoff.domain.environment import Deployment, DeploymentKind, DeploymentStatus
+from signoff.domain.environment import Deployment, DeploymentStatus
 from signoff.domain.errors import SignoffError
 from signoff.engine import freezes
 from signoff.engine.deadlines import keep_deadlines, moment_to_act
-from signoff.engine.jobs import RUNS_QUEUE, wake_rollback, wake_run
+from signoff.engine.deploying_by_hand import BY_HAND
+from signoff.engine.jobs import RUNS_QUEUE, wake_by_hand, wake_run
 from signoff.engine.machinery import LOG, Machinery
 from signoff.ports import Release
 from signoff.store import deployments, evidence, people, queue, runs
@@ -34,7 +35,7 @@ def tick(machinery: Machinery) -> None:
 def wake_stuck(machinery: Machinery) -> int:
     """Wake runs that should be moving, were not touched for a while, and have no job: a wake-up was lost.
 
-    Rollbacks, too: one that nobody carries out would keep every later deployment waiting.
+    What people deploy by hand, too: a rollback that nobody carries out would keep every later deployment waiting.
     """
     before = machinery.clock() - STUCK_AFTER
     with machinery.database.begin() as tx:
@@ -42,9 +43,9 @@ def wake_stuck(machinery: Machinery) -> int:
             f"run/{run_id}": partial(wake_run, tx, run_id) for run_id in runs.list_stuck_runs(tx, older_than=before)
         }
         for one in deployments.list_deployments(tx, statuses=[DeploymentStatus.DEPLOYING]):
-            if one.kind is DeploymentKind.ROLLBACK and one.started_at < before:
+            if one.kind in BY_HAND and one.started_at < before:
                 lock = f"deployment/{one.environment}/{one.model}"
-                stuck[lock] = partial(wake_rollback, tx, one.id, one.environment, one.model)
+                stuck[lock] = partial(wake_by_hand, tx, one.id, one.environment, one.model)
         lost = stuck.keys() - queue.list_busy_locks(tx, RUNS_QUEUE, list(stuck))
         for lock in sorted(lost):
             LOG.warning("a wake-up was lost; waking", lock=lock)

@@ -20,8 +20,8 @@ from procrastinate.worker import Worker as JobWorker
 from signoff.domain.errors import UnavailableError
 from signoff.engine import jobs
 from signoff.engine.advance import advance
+from signoff.engine.deploying_by_hand import deploy_by_hand
 from signoff.engine.machinery import LOG, Machinery
-from signoff.engine.rollback import roll_back
 from signoff.engine.tick import sweep, tick
 from signoff.store.queue import beat
 
@@ -158,12 +158,12 @@ def _register(app: App, machinery: Machinery, queue: str) -> None:
     def advance_run(run_id: str) -> None:
         advance(machinery, run_id)
 
-    def roll_back_deployment(deployment_id: str) -> None:
-        roll_back(machinery, deployment_id)
+    def carry_out_by_hand(deployment_id: str) -> None:
+        deploy_by_hand(machinery, deployment_id)
 
     if queue == jobs.RUNS_QUEUE:
         app.task(name=jobs.ADVANCE, queue=queue, retry=_RETRY)(advance_run)
-        app.task(name=jobs.ROLL_BACK, queue=queue, retry=_RETRY)(roll_back_deployment)
+        app.task(name=jobs.BY_HAND, queue=queue, retry=_RETRY)(carry_out_by_hand)
         return
 
     async def rescue(context: JobContext, timestamp: int) -> None:  # noqa: ARG001 - the library passes it

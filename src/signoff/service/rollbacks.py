@@ -9,7 +9,7 @@ from signoff.domain.actor import Actor
 from signoff.domain.audit import Event
 from signoff.domain.environment import Deployment, DeploymentKind, DeploymentStatus
 from signoff.domain.errors import ConflictError, EnvironmentUnknownError, InvalidError, NotFoundError
-from signoff.engine.jobs import wake_rollback
+from signoff.engine.jobs import wake_by_hand
 from signoff.service.desk import Desk, happened
 from signoff.store import deployments
 from signoff.store.database import Transaction
@@ -62,7 +62,7 @@ def roll_back(desk: Desk, actor: Actor, environment: str, model: str, *, to: str
             raise ConflictError(
                 f"Another deployment of {model} to {environment} is under way.", "Try again when it has ended."
             )
-        wake_rollback(tx, wanted.id, environment, model)
+        wake_by_hand(tx, wanted.id, environment, model)
     return wanted.id
 
 

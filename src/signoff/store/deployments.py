@@ -137,6 +137,12 @@ def list_place(tx: Transaction, environment: str, model: str, *statuses: Deploym
     return [_deployment(row) for row in tx.execute(_PLACE, here)]
 
 
+def find_of_key(tx: Transaction, key: str) -> Deployment | None:
+    """The deployment that was begun with this idempotency key and was not given up."""
+    row = tx.execute(_OF_KEY, {"key": key}).one_or_none()
+    return _deployment(row) if row is not None else None
+
+
 def find_newest(tx: Transaction, run_id: str) -> Deployment | None:
     """The run's newest deployment."""
     row = tx.execute(_NEWEST, {"its_run": run_id}).one_or_none()

@@ -6,7 +6,7 @@ match and `FencedError` is raised, so that a stalled worker that wakes up change
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -370,6 +370,12 @@ def count_runs(tx: Transaction) -> dict[str, int]:
     """How many runs stand where: status -> count."""
     rows = tx.execute(select(runs.c.status, func.count()).group_by(runs.c.status)).all()
     return {str(status): int(count) for status, count in rows}
+
+
+def list_kinds(tx: Transaction, run_ids: Collection[str]) -> dict[str, tuple[RunKind, RunStatus]]:
+    """Run id -> why it exists and where it stands."""
+    found = tx.execute(select(runs.c.id, runs.c.kind, runs.c.status).where(runs.c.id.in_(run_ids)))
+    return {row.id: (RunKind(row.kind), RunStatus(row.status)) for row in found}
 
 
 def list_stuck_runs(tx: Transaction, *, older_than: datetime, limit: int = 100) -> list[str]:

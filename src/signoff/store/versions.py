@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, func, select
 
+from signoff.domain.run import RunKind
 from signoff.store.database import Transaction
 from signoff.store.tables import attempts, runs
 
@@ -30,3 +31,18 @@ def list_version_runs(tx: Transaction, model: str, *, version: str | None = None
     if version is not None:
         query = query.where(attempts.c.version["version"].astext == version)
     return [*tx.execute(query)]
+
+
+def list_contributors(tx: Transaction, model: str, version: str) -> list[str]:
+    """Who submitted, resubmitted or started what brought this version forth, by name."""
+    query = (
+        select(func.unnest(attempts.c.contributors).label("name"))
+        .join(runs, runs.c.id == attempts.c.run_id)
+        .where(
+            runs.c.model == model,
+            runs.c.kind == RunKind.RELEASE.value,
+            attempts.c.version["version"].astext == version,
+        )
+        .distinct()
+    )
+    return sorted(tx.scalars(query))

@@ -1,0 +1,129 @@
+"""Deployments that people ask for by hand, outside a run's steps: a rollback, or one in an emergency.
+
+The same deployer, with the same care: what is made live are the bytes that the row names, and no others.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from signoff.domain.actor import SYSTEM
+from signoff.domain.audit import AuditEvent, Event
+from signoff.domain.environment import Deployment, DeploymentKind, DeploymentStatus, Environment
+from signoff.domain.errors import (
+    DigestMismatchError,
+    MachineryError,
+    SignoffError,
+    UnavailableError,
+    UnhealthyError,
+)
+from signoff.domain.version import ModelVersion
+from signoff.engine import emergencies
+from signoff.engine.deploying import wake_others
+from signoff.engine.jobs import wake_by_hand
+from signoff.engine.machinery import LOG, Machinery
+from signoff.engine.mirror import mirror
+from signoff.ports import Release
+from signoff.store import deployments
+from signoff.store.environments import get_environments
+
+BY_HAND = frozenset({DeploymentKind.ROLLBACK, DeploymentKind.BREAK_GLASS})
+"""The kinds that this file carries out."""
+
+
+def deploy_by_hand(machinery: Machinery, deployment_id: str) -> None:
+    """Carry out what the deployment row `deployment_id` asks for; repeating it is harmless.
+
+    Raises:
+        UnavailableError: the outside did not answer; the job is repeated, and at last the deployment fails.
+    """
+    with machinery.database.begin() as tx:
+        wanted = deployments.get_deployment(tx, deployment_id)
+        if wanted.status is not DeploymentStatus.DEPLOYING:
+            return
+        version = deployments.get_version(tx, deployment_id)
+        environment = get_environments(tx).get(wanted.environment)
+        live = deployments.find_live(tx, wanted.environment, wanted.model)
+    if environment is None:
+        gone = f"There is no environment called {wanted.environment} any more."
+        _fail(machinery, wanted, MachineryError(gone, "An administrator can bring it back."))
+        return
+    copy = machinery.folder_of("by-hand", deployment_id)
+    for pause in (*machinery.retry_pauses, None):
+        try:
+            address = _serve(machinery, wanted, version, environment, copy)
+            break
+        except UnavailableError as error:
+            if pause is None:
+                _fail(machinery, wanted, error)
+                return
+            if machinery.stopping.wait(pause):
+                with machinery.database.begin() as tx:  # another worker goes on with it
+                    wake_by_hand(tx, wanted.id, wanted.environment, wanted.model)
+                return
+        except SignoffError as error:
+            _fail(machinery, wanted, error)
+            return
+        except Exception as error:  # noqa: BLE001 - a bug must not hold the environment's place for ever
+            LOG.exception("a bug in signoff, or a surprise from a library", deployment=deployment_id)
+            _fail(machinery, wanted, MachineryError(f"{type(error).__name__}: {error}", "This is a bug."))
+            return
+    _succeed(machinery, wanted, environment, address)
+    machinery.clean("by-hand", deployment_id)
+    for run_id in {wanted.run_id, live.run_id if live is not None else wanted.run_id}:
+        mirror(machinery, run_id)
+
+
+def _serve(
+    machinery: Machinery, wanted: Deployment, version: ModelVersion, environment: Environment, copy: Path
+) -> str | None:
+    """Make the bytes that were asked for, and no others, live; returns where they answer."""
+    manifest = machinery.registry.fetch(version, copy)
+    is_rollback = wanted.kind is DeploymentKind.ROLLBACK
+    if manifest.digest != wanted.digest:
+        since = "they were approved" if is_rollback else "this was asked for"
+        raise DigestMismatchError(
+            f"The bytes of {version.label} changed since {since}: {wanted.digest} then, {manifest.digest} now.",
+            "Roll back to another version." if is_rollback else "Look what changed them; then ask anew.",
+        )
+    by = "rolled_back_by" if is_rollback else "deployed_without_review_by"
+    approval = {"run": wanted.run_id, by: wanted.by, "why": wanted.note}
+    release = Release(f"{wanted.kind}/{wanted.id}", environment, version, copy, approval)
+    return machinery.deployer_of(environment).deploy(release)
+
+
+def _succeed(machinery: Machinery, wanted: Deployment, environment: Environment, address: str | None) -> None:
+    at = machinery.clock()
+    is_rollback = wanted.kind is DeploymentKind.ROLLBACK
+    kind = Event.DEPLOYMENT_ROLLED_BACK if is_rollback else Event.DEPLOYMENT_SUCCEEDED
+    done = _event(kind, machinery, wanted, address=address, why=wanted.note)
+    with machinery.database.begin() as tx:
+        deployments.set_live(tx, wanted, address=address, at=at, audit=[done])
+        if not is_rollback:
+            emergencies.set_broken(tx, wanted, environment, at=at)
+        wake_others(tx, wanted.model)
+    emergencies.look_at_all(machinery, wanted.environment, wanted.model)
+
+
+def _fail(machinery: Machinery, wanted: Deployment, error: SignoffError) -> None:
+    LOG.warning("a deployment by hand failed", deployment=wanted.id, kind=wanted.kind.value, error=str(error))
+    at = machinery.clock()
+    failed = _event(Event.DEPLOYMENT_FAILED, machinery, wanted, why=str(error), code=error.code)
+    with machinery.database.begin() as tx:
+        is_unhealthy = isinstance(error, UnhealthyError)
+        deployments.set_failed(tx, wanted, note=str(error), at=at, audit=[failed], is_unhealthy=is_unhealthy)
+        if wanted.kind is DeploymentKind.BREAK_GLASS:
+            emergencies.set_not_broken(tx, wanted, str(error), at=at)
+        wake_others(tx, wanted.model)
+    emergencies.look_at_all(machinery, wanted.environment, wanted.model)
+
+
+def _event(kind: Event, machinery: Machinery, wanted: Deployment, **detail: str | None) -> AuditEvent:
+    about = {
+        "environment": wanted.environment,
+        "version": wanted.version,
+        "kind": wanted.kind.value,
+        "by": wanted.by,
+        **detail,
+    }
+    return AuditEvent(kind, SYSTEM.name, machinery.clock(), wanted.run_id, wanted.model, about)
