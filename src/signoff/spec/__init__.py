@@ -6,6 +6,7 @@ and PyYAML (when the first file is read) only; `service`, `cli` and `bootstrap` 
 
 from signoff.spec.environments import read_environments
 from signoff.spec.known import Known
+from signoff.spec.model_card import read_model_card
 from signoff.spec.people import read_people
 from signoff.spec.pipeline import Reading, load_pipeline, read_pipeline
 from signoff.spec.problem import Problem
@@ -16,6 +17,7 @@ __all__ = [
     "Reading",
     "load_pipeline",
     "read_environments",
+    "read_model_card",
     "read_people",
     "read_pipeline",
 ]
