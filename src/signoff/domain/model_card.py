@@ -1,10 +1,12 @@
 """A model card: what its authors say a model is, is for and cannot do; and what they leave unsaid.
 
 The topics are those of Mitchell et al., "Model Cards for Model Reporting" (FAT* 2019), section 4, found under the
-headings of Hugging Face's template (huggingface_hub, `modelcard_template.md`) as well as the paper's own. A topic counts
-as answered when a heading names it and something is written below that the template did not put there, or when the
-front matter answers it. Everybody may import this file; `spec.model_card` reads one. The text is somebody else's Markdown:
-whoever shows it sanitises it first.
+headings of Hugging Face's template (huggingface_hub, `modelcard_template.md`) as well as the paper's own. A topic
+counts as answered when a heading names it and something is written below that the template did not put there, or when
+the front matter answers it.
+
+Everybody may import this file; `spec.model_card` reads one. The text is somebody else's Markdown: whoever shows it
+sanitises it first.
 """
 
 from __future__ import annotations
