@@ -6,22 +6,20 @@ its gate, and the other waiting ones are copies of its rows. Everything is remov
 
 from __future__ import annotations
 
-import json
 import os
-import platform
 import shutil
 import signal
 import statistics
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version as installed
 from pathlib import Path
 
+import machine
 import psycopg
 from psycopg.sql import SQL, Composable, Identifier
 from sqlalchemy import Table
@@ -35,8 +33,9 @@ from signoff.domain.actor import SYSTEM, Actor, Credential, Directory, Person, R
 from signoff.domain.environment import LOCAL
 from signoff.engine.advance import advance
 from signoff.engine.machinery import Machinery
-from signoff.service.administration import apply_environments, apply_people
+from signoff.service.administration import apply_people
 from signoff.service.desk import Desk
+from signoff.service.environments import apply_environments
 from signoff.service.submission import Offer, Submission, submit_run
 from signoff.store import embedded
 from signoff.store.cluster import cluster_at
@@ -221,16 +220,7 @@ def percentile(values: Sequence[float], percent: int) -> float:
 
 def about(*packages: str) -> dict[str, object]:
     """The machine, how busy it is with other things, and the versions."""
-    names = ("signoff", "psycopg", "sqlalchemy", "procrastinate", *packages)
-    return {
-        "machine": {"cores": os.cpu_count(), "system": platform.platform(), "load": round(os.getloadavg()[0], 1)},
-        "versions": {"python": platform.python_version(), **{name: installed(name) for name in names}},
-    }
+    return machine.about("psycopg", "sqlalchemy", "procrastinate", *packages)
 
 
-def report(name: str, known: Mapping[str, object], figures: Mapping[str, object]) -> None:
-    """Print the figures as a table, and everything as one JSON line."""
-    print()
-    for key, value in figures.items():
-        print(f"  {key:42} {value}")
-    print(json.dumps({"benchmark": name, **figures, **known}))
+report = machine.report

@@ -153,6 +153,7 @@ def newcombe(value: float, positives: float, negatives: float, level: float) -> 
         spread = area * (1 - area) * (1 + size * (1 - area) / (2 - area) + size * area / (1 + area))
         return float((value - area) ** 2 - z * z * spread / (positives * negatives))
 
-    low = 0.0 if value <= 0 or distance(0.0) <= 0 else float(brentq(distance, 0.0, value))
-    high = 1.0 if value >= 1 or distance(1.0) <= 0 else float(brentq(distance, value, 1.0))
+    tiny = 1e-9  # at 0 and 1 themselves the distance is nought without being an end
+    low = 0.0 if value <= tiny else float(brentq(distance, 0.0, min(value, 1 - tiny)))
+    high = 1.0 if value >= 1 - tiny else float(brentq(distance, max(value, tiny), 1.0))
     return low, high

@@ -3,9 +3,10 @@
 Imported by `report`, `paired`, `slices` and the benchmarks. Which method, and why, is decided here and nowhere else:
 
 - a proportion (accuracy, precision, recall, specificity): Wilson's, in effective rows when weighted or clustered;
-- an area under the ROC curve: DeLong's on the logit scale, Newcombe's at 0 and 1; average precision the same way;
-- a median: order statistics;
-- all else: the BCa bootstrap up to 20,000 rows (or clusters), the delta method above; at the very edge Jeffreys's.
+- an area under the ROC curve: DeLong's on the logit scale, Newcombe's near 1 and with few rows of a class;
+- average precision: the delta method on the logit scale, Wilson's at 1; a median: order statistics;
+- all else: the BCa bootstrap up to 20,000 rows (or clusters), the delta method above; of a confusion matrix that has
+  few rows of a class or no error, Jeffreys's.
 
 With clusters, rows are added up within them first, and closed forms use Student's quantile of their number less one.
 """
@@ -29,6 +30,12 @@ from signoff.evaluation.metrics import MetricSpec, available, influence_of, sums
 from signoff.evaluation.predictions import Predictions
 
 Floats = NDArray[np.float64]
+
+FEW_OF_A_CLASS = 10
+"""With fewer rows of a class, resamples and DeLong's variance know too little of it."""
+
+FEW_ERRORS = 1.5
+"""DeLong's variance needs an area so far from 1 that so many of the rarer class's rows lie wrong."""
 
 FEW_CLUSTERS = 20
 """With fewer clusters no method here keeps its level; it is said."""
@@ -173,9 +180,11 @@ class Sample:
         is_large = self.units > bootstrap.MOST_UNITS or (self.clusters is not None and self._sums(spec) > _MOST_SUMS)
         if is_large and error > 0 and closed_forms.fits(value, spec.scale):
             return self._delta(value, error, levels, spec, "delta" if self.clusters is None else "cluster delta")
+        if spec.columns is None and self._has_few_of_a_class:
+            return self._edge(spec, levels)
         replicates = self._replicates(spec)
         drawn = self.by_unit(pulls)
-        ends = [bootstrap.bca(value, replicates, drawn, level) for level in levels]
+        ends = [bootstrap.bca(value, replicates, drawn, level, is_expanded=True) for level in levels]
         if np.isfinite(ends).all() or spec.columns is not None:
             return _Made("bca" if self.clusters is None else "cluster bootstrap", ends, self.seed)
         return self._edge(spec, levels)
@@ -249,16 +258,21 @@ class Sample:
         return _Made(method, [closed_forms.order_statistics(sizes, weight, n, q) for q in z])
 
     def _ranked(self, spec: MetricSpec, value: float, error: float, levels: Sequence[float]) -> _Made:
-        name = "delong" if spec.kind == "auc" else "delta"
-        if error > 0 and closed_forms.fits(value, "logit"):
-            return self._delta(value, error, levels, spec, name if self.clusters is None else f"cluster {name}")
-        counts = self._class_counts()
+        counts = self._class_counts
+        few = float(counts[counts > 0].min())
+        is_at_edge = error == 0 or not closed_forms.fits(value, "logit")
+        if spec.kind == "auc" and not is_at_edge and few >= FEW_OF_A_CLASS and few * (1 - value) >= FEW_ERRORS:
+            return self._delta(value, error, levels, spec, "delong" if self.clusters is None else "cluster delong")
+        if spec.kind != "auc" and not is_at_edge:
+            z = [closed_forms.quantile(level, min(counts[1], self.units) - 1) for level in levels]
+            ends = [closed_forms.normal(value, error, q, "logit") for q in z]
+            return _Made("delta" if self.clusters is None else "cluster delta", ends)
         if spec.kind == "auc":
-            few = np.sort(counts)
-            return _Made("newcombe", [newcombe(value, few[0], few[1:].sum(), level) for level in levels])
+            return _Made("newcombe", [newcombe(value, few, counts.sum() - few, level) for level in levels])
         z = [closed_forms.quantile(level, self.freedom) for level in levels]
         return _Made("wilson", [closed_forms.wilson(value, counts[1], q) for q in z])
 
+    @cached_property
     def _class_counts(self) -> Floats:
         """Effective rows of each class; clusters count as one row of each class they have."""
         truth, weight = self.answers.y_true, self.answers.weight
@@ -272,15 +286,20 @@ class Sample:
         z = [closed_forms.quantile(level, self.freedom) for level in levels]
         return _Made(method, [closed_forms.normal(value, error, q, spec.scale) for q in z])
 
+    @cached_property
+    def _has_few_of_a_class(self) -> bool:
+        counts, size = self._class_counts, self.answers.classes
+        return bool(0 < counts[counts > 0].min() < FEW_OF_A_CLASS) and size * size <= _MOST_CELLS
+
     def _edge(self, spec: MetricSpec, levels: Sequence[float]) -> _Made:
-        """Every resample is alike: the rows are all right, or all of one kind."""
+        """Resamples say too little: the rows are all right, or all of one kind, or few of a class."""
         size = self.answers.classes
         of_sums = spec.of_sums
         if size * size > _MOST_CELLS or of_sums is None:
             return _Made("", [])
         truth, answer = self.answers.y_true, self.answers.y_pred
         cells = np.bincount(truth * size + answer, minlength=size * size).reshape(size, size).astype(float)
-        cells *= self._class_counts().sum() / cells.sum()
+        cells *= (self._class_counts / np.maximum(cells.sum(1), 1))[:, None]
 
         def of_cells(many: Floats) -> Floats:
             return of_sums(margins_of_cells(many))
