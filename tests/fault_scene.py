@@ -28,9 +28,10 @@ from signoff.domain.audit import AuditEvent
 from signoff.domain.environment import DeployerSpec, Environment
 from signoff.domain.gate import Verdict
 from signoff.domain.run import ENDED, Run, RunStatus
-from signoff.service.administration import apply_environments, apply_people
+from signoff.service.administration import apply_people
 from signoff.service.decisions import Verdicts, decide_gate
 from signoff.service.desk import Desk
+from signoff.service.environments import apply_environments
 from signoff.service.runs import retry_run
 from signoff.service.snapshots import add_snapshot
 from signoff.service.submission import Offer, Submission, submit_run

@@ -37,8 +37,9 @@ from signoff.engine.machinery import Machinery
 from signoff.engine.tick import tick
 from signoff.server import create_app
 from signoff.service.accounts import new_secret
-from signoff.service.administration import apply_environments, apply_people
+from signoff.service.administration import apply_people
 from signoff.service.desk import Desk
+from signoff.service.environments import apply_environments
 from signoff.store.audit import list_events
 from signoff.store.database import Database
 

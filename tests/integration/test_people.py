@@ -13,7 +13,8 @@ from signoff.bootstrap.people import read_administration
 from signoff.domain.actor import SYSTEM, Credential, Directory, Person, Role
 from signoff.domain.errors import ConfigurationError, NotAllowedError, NotAuthenticatedError
 from signoff.service.accounts import authenticate, is_well_formed, new_secret
-from signoff.service.administration import apply_environments, apply_people
+from signoff.service.administration import apply_people
+from signoff.service.environments import apply_environments
 from signoff.settings import Settings
 
 PEOPLE = """\

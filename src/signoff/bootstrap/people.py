@@ -5,19 +5,25 @@ from __future__ import annotations
 import getpass
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+import structlog
+
 from signoff.domain.actor import SYSTEM, Credential, Directory
-from signoff.domain.environment import LOCAL, Environment
+from signoff.domain.environment import Environment
 from signoff.domain.errors import ConfigurationError
+from signoff.domain.version import digest_bytes
 from signoff.service.accounts import is_well_formed, new_secret
-from signoff.service.administration import apply_environments, apply_people
+from signoff.service.administration import apply_people
 from signoff.service.desk import Desk
+from signoff.service.environments import apply_environments, was_file_applied
 from signoff.settings import Settings
 from signoff.spec import read_environments, read_people
 from signoff.spec.problem import Problem
+
+LOG = structlog.get_logger("signoff.administration")
 
 T = TypeVar("T")
 
@@ -46,20 +52,32 @@ def read_administration(settings: Settings, desk: Desk) -> None:
     if not people_file.exists():
         people_file.write_text(_FIRST_PEOPLE.format(person=current_person()), encoding="utf-8")
     directory: Directory = _read(people_file, read_people)
-    environments: dict[str, Environment] = {LOCAL.name: LOCAL}
+    apply_people(desk, SYSTEM, directory, _credentials(settings.credentials_folder, directory))
     environments_file = settings.home / "environments.yaml"
     if environments_file.exists():
-        environments = dict(_read(environments_file, read_environments, directory=directory))
-    apply_people(desk, SYSTEM, directory, _credentials(settings.credentials_folder, directory))
-    apply_environments(desk, SYSTEM, environments)
+        _apply_environments(environments_file, desk, directory)
+
+
+def _apply_environments(path: Path, desk: Desk, directory: Directory) -> None:
+    """Apply the file when its content is another than when it was last applied; else what commands made stands."""
+    digest = digest_bytes(_bytes(path))
+    if was_file_applied(desk, digest):
+        LOG.info("environments.yaml is as it was when it was last applied; changes made by command stand")
+        return
+    environments: Mapping[str, Environment] = _read(path, read_environments, directory=directory)
+    applied = apply_environments(desk, SYSTEM, environments, file_digest=digest)
+    LOG.info("environments.yaml was applied", changes=list(applied.changes))
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read: {error.strerror}.", "Mend its rights.") from error
 
 
 def _read(path: Path, reader: Callable[..., tuple[T | None, tuple[Problem, ...]]], **more: Any) -> T:
-    try:
-        text = path.read_bytes()
-    except OSError as error:
-        raise ConfigurationError(f"{path} cannot be read: {error.strerror}.", "Mend its rights.") from error
-    found, problems = reader(text, filename=str(path), **more)
+    found, problems = reader(_bytes(path), filename=str(path), **more)
     if found is None:
         raise ConfigurationError("\n".join(problem.text() for problem in problems), "Mend the file and start again.")
     return found

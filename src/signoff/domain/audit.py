@@ -40,6 +40,7 @@ class Event(StrEnum):
     GATE_WITHDRAWN = "gate.withdrawn"
     GATE_VOIDED = "gate.voided"
     GATE_CANCELLED = "gate.cancelled"
+    GATE_RULES_CHANGED = "gate.rules_changed"
     GATE_REMINDED = "gate.reminded"
     GATE_ESCALATED = "gate.escalated"
     GATE_EXPIRED = "gate.expired"

@@ -1,4 +1,4 @@
-"""What the administrator's two files say, applied at start-up: people with their credentials, and environments."""
+"""People with their credentials, as the administrator's file says, applied at start-up."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ from collections.abc import Mapping, Sequence
 from signoff.domain.access import Do, authorize
 from signoff.domain.actor import Actor, Credential, Directory
 from signoff.domain.audit import Event
-from signoff.domain.environment import Environment
 from signoff.domain.errors import ConfigurationError
-from signoff.domain.gate import Gate, counting
-from signoff.domain.matching import is_satisfiable
+from signoff.domain.gate import Gate
+from signoff.domain.satisfiability import never, unfillable
 from signoff.service.accounts import fingerprint
 from signoff.service.desk import Desk, happened
 from signoff.store import gates, people
-from signoff.store.environments import set_environments
 
 
 def apply_people(
@@ -47,22 +45,7 @@ def apply_people(
 def _first_stuck(waiting: Sequence[Gate], former: Directory, following: Directory) -> str | None:
     """The first gate that `former` people could have satisfied and the `following` ones cannot, in words."""
     for gate in waiting:
-        rules = (*gate.rules, *gate.environment_rules)
-        before = {rule.name: counting(gate, rule, former) for rule in rules}
-        after = {rule.name: counting(gate, rule, following) for rule in rules}
-        broken = is_satisfiable(rules, after)
-        if broken is not None and is_satisfiable(rules, before) is None:
-            return (
-                f"With these people the gate {gate.step} of run {gate.run_id} could never be approved: "
-                f"{broken.name} needs {broken.required_approvals}, and {len(after[broken.name])} could give it."
-            )
+        broken = unfillable(gate, following)
+        if broken is not None and unfillable(gate, former) is None:
+            return f"With these people: {never(gate, broken, following)}"
     return None
-
-
-def apply_environments(desk: Desk, actor: Actor, environments: Mapping[str, Environment]) -> bool:
-    """Make `environments` the ones there are; True when it changed something."""
-    authorize(actor, Do.ADMINISTER)
-    at = desk.clock()
-    applied = happened(Event.ENVIRONMENTS_APPLIED, actor, at, environments=sorted(environments))
-    with desk.database.begin() as tx:
-        return set_environments(tx, dict(environments), by=actor.name, at=at, audit=[applied])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Literal
 
@@ -32,17 +32,22 @@ _MISTAKES = {
 
 
 def read_environments(
-    text: str | bytes, *, filename: str = "environments.yaml", directory: Directory | None = None
+    text: str | bytes,
+    *,
+    filename: str = "environments.yaml",
+    directory: Directory | None = None,
+    beside: Iterable[str] = (),
 ) -> tuple[Mapping[str, Environment] | None, tuple[Problem, ...]]:
     """The environments of a file, `local` always among them, or None with every problem in it.
 
-    With `directory`, approvers whom it does not know are refused. Never raises because of what the file holds.
+    With `directory`, approvers whom it does not know are refused. `beside` are environments that there are besides.
+    Never raises because of what the file holds.
     """
     content, problems = decode(text, filename)
     root = None if content is None else grow(content, problems)
     environments: dict[str, Environment] = {}
     if isinstance(root, Table):
-        environments = _read(Fields(root, "the file", problems), directory)
+        environments = _read(Fields(root, "the file", problems), directory, set(beside))
     elif not problems.has_errors:
         place, is_a = (TOP, "empty") if root is None else (root.place, kind_of(root))
         message = f"the file must be a mapping with environments, not {is_a}"
@@ -50,7 +55,7 @@ def read_environments(
     return (None if problems.has_errors else environments), problems.sorted()
 
 
-def _read(fields: Fields, directory: Directory | None) -> dict[str, Environment]:
+def _read(fields: Fields, directory: Directory | None, beside: set[str]) -> dict[str, Environment]:
     environments = {LOCAL.name: LOCAL}
     table = fields.table_of("environments", may_be_empty=True)
     fields.close({"environment": "environments", "envs": "environments"})
@@ -65,7 +70,7 @@ def _read(fields: Fields, directory: Directory | None) -> dict[str, Environment]
             continue
         environments[name] = _read_environment(name, entry, fields.problems, directory)
     for name, entry in entries.items():
-        _check_road(entry, name, set(entries) | {LOCAL.name}, fields.problems)
+        _check_road(entry, name, set(entries) | {LOCAL.name} | beside, fields.problems)
     _warn_shared_aliases(environments, entries, fields.problems)
     return environments
 

@@ -15,7 +15,7 @@ from signoff.domain.audit import AuditEvent
 from signoff.domain.deadlines import stands_until
 from signoff.domain.errors import ConflictError, NotFoundError
 from signoff.domain.gate import Decision, Gate, GateStatus, Verdict
-from signoff.domain.pipeline import OnTimeout
+from signoff.domain.pipeline import OnTimeout, RuleSpec
 from signoff.store import codec
 from signoff.store.audit import add_events
 from signoff.store.database import Transaction
@@ -140,6 +140,27 @@ def set_gate(
         raise ConflictError(f"The gate {gate.step} was closed by somebody else meanwhile.", "Read the run again.")
     add_events(tx, audit)
     return closed
+
+
+def set_environment_rules(
+    tx: Transaction, gate: Gate, rules: tuple[RuleSpec, ...], *, audit: Sequence[AuditEvent]
+) -> Gate:
+    """Ask the gate that waits by these rules of its environment from now on; returns it as it is then.
+
+    Raises:
+        ConflictError: it does not wait any more.
+    """
+    asked = replace(gate, environment_rules=rules)
+    references = sorted({name for rule in asked.all_rules for name in rule.approvers})
+    done = tx.execute(
+        update(gates)
+        .where(gates.c.id == gate.id, gates.c.status == GateStatus.OPEN.value)
+        .values(environment_rules=codec.plain(codec.RULES, rules), approvers=references)
+    )
+    if done.rowcount != 1:
+        raise ConflictError(f"The gate {gate.step} was closed by somebody else meanwhile.", "Read the run again.")
+    add_events(tx, audit)
+    return asked
 
 
 def add_decision(tx: Transaction, gate: Gate, decision: Decision, *, audit: Sequence[AuditEvent]) -> None:

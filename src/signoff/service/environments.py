@@ -1,0 +1,255 @@
+"""Environments by command: applied as a whole or one by one, checked against what waits, and with their history."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from signoff.domain.access import Do, authorize
+from signoff.domain.actor import Actor, Directory
+from signoff.domain.audit import Event
+from signoff.domain.environment import LOCAL, Environment
+from signoff.domain.environment_changes import describe_changes
+from signoff.domain.environment_errors import EnvironmentsFileError
+from signoff.domain.errors import EnvironmentUnknownError
+from signoff.domain.gate import Gate, GateStatus, evaluate
+from signoff.domain.run import Run, RunStatus
+from signoff.engine.gates import earlier_approvals
+from signoff.engine.jobs import wake_run
+from signoff.service.desk import Desk, happened
+from signoff.service.environment_use import stuck_gates, uses
+from signoff.spec import Problem, read_environments
+from signoff.store import gates, people, runs
+from signoff.store.database import Transaction
+from signoff.store.environments import (
+    find_file_digest,
+    list_environments_versions,
+    lock_environments,
+    set_environments,
+    set_file_digest,
+)
+from signoff.store.waiting import take_waiting
+
+_MOST = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What applying changed, in words; `gates` took over new rules, `despite` is what force went over."""
+
+    changes: tuple[str, ...] = ()
+    gates: tuple[str, ...] = ()
+    despite: tuple[str, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether anything is another than before."""
+        return bool(self.changes)
+
+
+@dataclass(frozen=True, slots=True)
+class VersionOfEnvironment:
+    """One version of an environment: who applied it, when, and what it changed, in words."""
+
+    number: int
+    by: str
+    at: datetime
+    changes: tuple[str, ...]
+
+
+def apply_environments(
+    desk: Desk,
+    actor: Actor,
+    environments: Mapping[str, Environment],
+    *,
+    force: bool = False,
+    file_digest: str | None = None,
+) -> Applied:
+    """Make `environments` the ones there are. `file_digest` is given when they come from the start-up file.
+
+    Raises:
+        StuckGateError: a gate that waits could never be approved any more; the message names it.
+        EnvironmentInUseError: one that would be removed is needed.
+    """
+    authorize(actor, Do.ADMINISTER)
+    at = desk.clock()
+    with desk.database.begin() as tx:
+        former = lock_environments(tx, at=at)
+        if file_digest is not None:
+            set_file_digest(tx, file_digest, at=at)
+        return _apply(tx, actor, at, former, {LOCAL.name: LOCAL, **environments}, force=force)
+
+
+def apply_environments_file(
+    desk: Desk, actor: Actor, text: str, *, filename: str = "environments.yaml", force: bool = False
+) -> Applied:
+    """Make the environments of this file the ones there are; those that it does not name are removed.
+
+    Raises:
+        EnvironmentsFileError: with every problem of the file.
+        StuckGateError, EnvironmentInUseError: as `apply_environments`.
+    """
+    authorize(actor, Do.ADMINISTER)
+    at = desk.clock()
+    with desk.database.begin() as tx:
+        former = lock_environments(tx, at=at)
+        found, problems = read_environments(text, filename=filename, directory=people.get_directory(tx))
+        following = _sound(found, problems, filename)
+        applied = _apply(tx, actor, at, former, following, force=force)
+    return replace(applied, warnings=problems)
+
+
+def set_environment(
+    desk: Desk, actor: Actor, name: str, document: Mapping[str, Any], *, force: bool = False
+) -> Applied:
+    """Add the environment `name` or put another in its place; `document` is what the file says under the name.
+
+    Raises:
+        EnvironmentsFileError: with everything that is wrong with it.
+        StuckGateError: as `apply_environments`.
+    """
+    authorize(actor, Do.ADMINISTER)
+    at = desk.clock()
+    text = json.dumps({"environments": {name: document}})
+    with desk.database.begin() as tx:
+        former = lock_environments(tx, at=at)
+        directory = people.get_directory(tx)
+        found, problems = read_environments(text, filename=name, directory=directory, beside=former.keys())
+        following = {**former, name: _sound(found, problems, name)[name]}
+        applied = _apply(tx, actor, at, former, following, force=force)
+    return replace(applied, warnings=problems)
+
+
+def was_file_applied(desk: Desk, digest: str) -> bool:
+    """Whether the start-up file with this digest is the one that was applied last."""
+    with desk.database.read() as tx:
+        return find_file_digest(tx) == digest
+
+
+def list_history(desk: Desk, actor: Actor, name: str) -> list[VersionOfEnvironment]:
+    """What was changed about the environment `name`, newest first.
+
+    Raises:
+        EnvironmentUnknownError: there never was one.
+    """
+    authorize(actor, Do.READ)
+    with desk.database.read() as tx:
+        versions = list_environments_versions(tx)
+    before: Mapping[str, Environment] = {LOCAL.name: LOCAL}
+    found = []
+    for version in reversed(versions):
+        mine, was = _only(version.environments, name), _only(before, name)
+        changes = describe_changes(was, mine)
+        before = version.environments
+        if changes:
+            found.append(VersionOfEnvironment(version.number, version.by, version.at, changes))
+    if not found and name not in before:
+        raise EnvironmentUnknownError(
+            f"There is no environment called {name}.", "`signoff environment list` shows them."
+        )
+    return found[::-1]
+
+
+def _only(environments: Mapping[str, Environment], name: str) -> dict[str, Environment]:
+    return {name: environments[name]} if name in environments else {}
+
+
+def _sound(
+    found: Mapping[str, Environment] | None, problems: tuple[Problem, ...], filename: str
+) -> Mapping[str, Environment]:
+    if found is not None:
+        return found
+    errors = [problem for problem in problems if problem.is_error]
+    count = "one error" if len(errors) == 1 else f"{len(errors)} errors"
+    what = f"{filename} has {count}; the first: {errors[0].message} (line {errors[0].line})."
+    raise EnvironmentsFileError(what, errors[0].hint, problems)
+
+
+def _apply(
+    tx: Transaction,
+    actor: Actor,
+    at: datetime,
+    former: Mapping[str, Environment],
+    following: Mapping[str, Environment],
+    *,
+    force: bool,
+) -> Applied:
+    """Check what waits, write the next version, and give the gates that wait their new rules."""
+    changes = describe_changes(former, following)
+    if not changes:
+        return Applied()
+    directory = people.get_directory(tx)
+    waiting = _guarding(tx, [name for name in former if _rules(former, name) != _rules(following, name)])
+    removed = former.keys() - following.keys()
+    refusals = [*stuck_gates([gate for _, gate in waiting], following, directory), *uses(tx, removed)]
+    if refusals and not force:
+        kind = type(refusals[0])
+        more = "" if len(refusals) == 1 else f" ({len(refusals) - 1} more.)"
+        raise kind(f"{refusals[0].what}{more}", refusals[0].hint)
+    despite = tuple(refusal.what for refusal in refusals)
+    detail: dict[str, Any] = {"environments": sorted(following), "changes": list(changes), "forced": bool(despite)}
+    if despite:
+        detail["despite"] = list(despite)
+    applied = happened(Event.ENVIRONMENTS_APPLIED, actor, at, **detail)
+    set_environments(tx, following, by=actor.name, at=at, audit=[applied])
+    taken = tuple(
+        _take_over(tx, actor, at, run, gate, _rules(following, gate.subject.environment or ""), directory)
+        for run, gate in waiting
+        if gate.subject.environment in following
+    )
+    if any(_freeze(former, name) != _freeze(following, name) for name in former):
+        for run_id in take_waiting(tx):
+            wake_run(tx, run_id)
+    return Applied(changes, taken, despite)
+
+
+def _rules(environments: Mapping[str, Environment], name: str) -> tuple[Any, ...]:
+    return environments[name].rules if name in environments else ()
+
+
+def _freeze(environments: Mapping[str, Environment], name: str) -> tuple[Any, ...]:
+    return environments[name].freeze if name in environments else ()
+
+
+def _guarding(tx: Transaction, names: Iterable[str]) -> list[tuple[Run, Gate]]:
+    """The gates that wait and carry the rules of one of these environments, each held with its run."""
+    wanted = set(names)
+    if not wanted:
+        return []
+    found = []
+    for waiting in gates.list_open_gates(tx, limit=_MOST):
+        if waiting.subject.environment not in wanted:
+            continue
+        run = runs.lock_run(tx, waiting.run_id)
+        gate = run.open_gate
+        if gate is not None and run.pipeline.is_last_gate_before_deployment(run.pipeline.position(gate.step)):
+            found.append((run, gate))
+    return found
+
+
+def _take_over(
+    tx: Transaction,
+    actor: Actor,
+    at: datetime,
+    run: Run,
+    gate: Gate,
+    rules: tuple[Any, ...],
+    directory: Directory,
+) -> str:
+    """The gate that waits is asked by the new rules from now on; where they are satisfied already, it closes."""
+    about = {"step": gate.step, "gate": gate.id, "environment": gate.subject.environment}
+    names = [f"{rule.required_approvals} of {', '.join(rule.approvers)} ({rule.name})" for rule in rules]
+    changed = happened(Event.GATE_RULES_CHANGED, actor, at, run.id, run.model, **about, rules=names)
+    gate = gates.set_environment_rules(tx, gate, rules, audit=[changed])
+    decided = gates.list_decisions(tx, [gate.id])[gate.id]
+    status = evaluate(gate, decided, directory, earlier=earlier_approvals(tx, run, gate)).status
+    if status is GateStatus.APPROVED:
+        closed = happened(Event.GATE_CLOSED, actor, at, run.id, run.model, **about, status=status.value)
+        gates.set_gate(tx, gate, status=status, at=at, audit=[closed])
+        runs.set_run(tx, run, status=RunStatus.RUNNING, at=at, audit=[])
+        wake_run(tx, run.id)
+    return f"{gate.step} of run {run.id}"
