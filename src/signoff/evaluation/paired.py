@@ -191,12 +191,11 @@ def _by_shares(spec: MetricSpec, both: Both, levels: Sequence[float]) -> Differe
 def _by_draws(
     specs: Sequence[MetricSpec], both: Both, units: Units, levels: Sequence[float], seed: int
 ) -> dict[str, Difference]:
-    rng = np.random.default_rng(seed)
     sums = [spec for spec in specs if spec.of_sums is not None and spec.of_ranking is None]
     drawn = dict(
         zip(
             (spec.name for spec in sums),
-            draw_sums(sums, both.candidate, both.champion, units, rng) if sums else (),
+            draw_sums(sums, both.candidate, both.champion, units, seed=seed) if sums else (),
             strict=True,
         )
     )
@@ -204,9 +203,9 @@ def _by_draws(
     for spec in specs:
         draws = drawn.get(spec.name)
         if draws is None:
-            draws = draw_ranked(spec, both.candidate, both.champion, units, rng)
-        value, pull = _value_and_pulls(spec, both)
-        plain = _of_pulls(spec, both, levels, value, pull)
+            draws = draw_ranked(spec, both.candidate, both.champion, units, seed=seed)
+        value, pull = value_and_pulls(spec, both)
+        plain = difference_of_pulls(spec, both, levels, value, pull)
         bca = Bca.of(draws, value, pull if both.group is None else _by_cluster(units.code, pull))
         if bca is None or plain.method == "identical answers" or not np.isfinite(value):
             found[spec.name] = plain
@@ -223,7 +222,7 @@ def _by_draws(
     return found
 
 
-def _value_and_pulls(spec: MetricSpec, both: Both) -> tuple[float, Floats]:
+def value_and_pulls(spec: MetricSpec, both: Both) -> tuple[float, Floats]:
     """The difference, and each row's pull (n,) on it."""
     (ours, our_pull), (theirs, their_pull) = (
         spec.of_ranking(answers)
@@ -237,11 +236,14 @@ def _value_and_pulls(spec: MetricSpec, both: Both) -> tuple[float, Floats]:
 
 def _by_pulls(spec: MetricSpec, both: Both, levels: Sequence[float]) -> Difference:
     """The delta method: the variance of a difference is the sum of squares of the rows' (or clusters') pulls on it."""
-    return _of_pulls(spec, both, levels, *_value_and_pulls(spec, both))
+    return difference_of_pulls(spec, both, levels, *value_and_pulls(spec, both))
 
 
-def _of_pulls(spec: MetricSpec, both: Both, levels: Sequence[float], value: float, pull: Floats) -> Difference:
-    method = _name_of_pulls(spec, both)
+def difference_of_pulls(
+    spec: MetricSpec, both: Both, levels: Sequence[float], value: float, pull: Floats
+) -> Difference:
+    """The difference `value` with what the rows' pulls (n,) on it say of its error."""
+    method = _namedifference_of_pulls(spec, both)
     if not np.isfinite(value):
         return Difference(float("nan"), (), None, method, both.n, None)
     if not pull.any():
@@ -272,7 +274,7 @@ def _by_cluster(code: NDArray[Any], pull: Floats) -> Floats:
     return np.asarray(np.bincount(code, pull), dtype=np.float64)
 
 
-def _name_of_pulls(spec: MetricSpec, both: Both) -> str:
+def _namedifference_of_pulls(spec: MetricSpec, both: Both) -> str:
     if spec.kind == "auc" and both.candidate.task is Task.BINARY and both.is_plain:
         return "delong"
     return "delta" if both.group is None else "cluster delta"

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from signoff.evaluation.answers import Answers
+from signoff.evaluation.bootstrap import resampled_cells, resampled_sums
 from signoff.evaluation.metrics import MetricSpec, sums_by, value_of
 
 Floats = NDArray[np.float64]
@@ -23,7 +24,6 @@ Codes = NDArray[Any]
 _WORK = 5_000_000
 """How many units are drawn in all, at most where that gives enough draws."""
 _FEWEST_DRAWS, _MOST_DRAWS = 2_000, 10_000
-_AT_ONCE = 4_000_000
 _RANKED_DRAWS = 1_000
 _LARGEST_UNDEFINED = 0.05
 
@@ -55,13 +55,18 @@ def units_of(candidate: Answers, champion: Answers, group: Codes | None, *, is_o
 
 
 def draw_sums(
-    specs: Sequence[MetricSpec], candidate: Answers, champion: Answers, units: Units, rng: np.random.Generator
+    specs: Sequence[MetricSpec], candidate: Answers, champion: Answers, units: Units, *, seed: int
 ) -> list[Floats]:
     """Per metric (each a function of sums), its paired difference in every draw; one set of draws for all of them."""
     size = len(units.many)
     parts = [sums_by(spec, answers, units.code, size) for spec in specs for answers in (candidate, champion)]
     flat = np.concatenate([part.reshape(size, -1) for part in parts], axis=1)
-    drawn = np.concatenate([counts @ flat for counts in _counts(units, rng)])
+    draws = int(np.clip(_WORK // size, _FEWEST_DRAWS, _MOST_DRAWS))
+    drawn = (
+        resampled_cells(units.many, flat / units.many[:, None], seed=seed, replicates=draws)
+        if units.is_cells
+        else resampled_sums(flat, seed=seed, replicates=draws)
+    )
     ends = np.cumsum([part[0].size for part in parts])
     pieces = [
         piece.reshape(-1, *part.shape[1:])
@@ -75,11 +80,9 @@ def draw_sums(
     return differences
 
 
-def draw_ranked(
-    spec: MetricSpec, candidate: Answers, champion: Answers, units: Units, rng: np.random.Generator
-) -> Floats:
+def draw_ranked(spec: MetricSpec, candidate: Answers, champion: Answers, units: Units, *, seed: int) -> Floats:
     """The paired difference in every draw of a metric that depends on the ranking; for few rows only."""
-    size = len(units.many)
+    rng, size = np.random.default_rng(seed), len(units.many)
     differences = np.empty(_RANKED_DRAWS)
     for number in range(_RANKED_DRAWS):
         times = np.bincount(rng.integers(0, size, size), minlength=size)[units.code]
@@ -102,21 +105,6 @@ def _weighted(answers: Answers, weight: Floats) -> Answers:
         weight[keep],
         is_weighted=True,
     )
-
-
-def _counts(units: Units, rng: np.random.Generator) -> Sequence[Floats]:
-    """How often each unit is drawn (draws, units), in pieces that fit in memory, per row that the unit stands for."""
-    size = len(units.many)
-    draws = int(np.clip(_WORK // size, _FEWEST_DRAWS, _MOST_DRAWS))
-    if units.is_cells:
-        total = int(units.many.sum())
-        return [rng.multinomial(total, units.many / total, draws) / units.many]
-    pieces = []
-    for start in range(0, draws, max(_AT_ONCE // size, 1)):
-        some = min(max(_AT_ONCE // size, 1), draws - start)
-        places = rng.integers(0, size, (some, size)) + (np.arange(some) * size)[:, None]
-        pieces.append(np.bincount(places.reshape(-1), minlength=some * size).reshape(some, size).astype(float))
-    return pieces
 
 
 @dataclass(frozen=True, slots=True)
