@@ -62,8 +62,7 @@ def authenticate(desk: Desk, secret: str | None) -> Actor:
     if not is_well_formed(secret):
         raise refused
     with desk.database.begin() as tx:
-        found = people.find_credential(tx, fingerprint(secret))
-        person = people.get_directory(tx).people.get(found[0]) if found is not None else None
-    if found is None or person is None or not person.is_active:
+        found = people.find_holder(tx, fingerprint(secret))
+    if found is None or not found[0].is_active:
         raise refused
-    return actor_of(person, found[1])
+    return actor_of(*found)

@@ -49,8 +49,11 @@ def get_document(tx: Transaction, name: str, adapter: TypeAdapter[Any], *, hold:
     With `hold` nobody changes it until the transaction ends.
     """
     digest = tx.scalar(_DIGEST_HELD if hold else _DIGEST, {"name": name})
-    if digest is None:
-        return None
+    return known_document(tx, name, digest, adapter) if digest is not None else None
+
+
+def known_document(tx: Transaction, name: str, digest: str, adapter: TypeAdapter[Any]) -> Any:
+    """The document, whose digest was just read, read again only when this process last saw another one."""
     key = f"{name}/{digest}"
     known = _CACHE.get(name)
     if known is None or known[0] != key:

@@ -8,26 +8,29 @@ from datetime import datetime
 from sqlalchemy import bindparam, delete, func, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from signoff.domain.actor import Credential, Directory
+from signoff.domain.actor import Credential, Directory, Person
 from signoff.domain.audit import AuditEvent
 from signoff.store import codec
 from signoff.store.database import Transaction
-from signoff.store.documents import get_document, set_document
-from signoff.store.tables import credentials, idempotency_keys
+from signoff.store.documents import get_document, known_document, set_document
+from signoff.store.tables import credentials, documents, idempotency_keys
 
-_CREDENTIAL = select(credentials.c.person, credentials.c.kind).where(
-    credentials.c.sha256 == bindparam("sha256"), credentials.c.revoked_at.is_(None)
+_PEOPLE = "people"
+_HOLDER = (
+    select(credentials.c.person, credentials.c.kind, documents.c.digest)
+    .join(documents, documents.c.name == _PEOPLE)
+    .where(credentials.c.sha256 == bindparam("sha256"), credentials.c.revoked_at.is_(None))
 )
 
 
 def set_directory(tx: Transaction, directory: Directory, *, at: datetime, audit: Sequence[AuditEvent]) -> bool:
     """Make `directory` what everybody sees; False when it already is."""
-    return set_document(tx, "people", codec.plain(codec.DIRECTORY, directory), at=at, audit=audit)
+    return set_document(tx, _PEOPLE, codec.plain(codec.DIRECTORY, directory), at=at, audit=audit)
 
 
 def get_directory(tx: Transaction) -> Directory:
     """Everybody the server knows, now."""
-    found = get_document(tx, "people", codec.DIRECTORY)
+    found = get_document(tx, _PEOPLE, codec.DIRECTORY)
     return found if found is not None else Directory()
 
 
@@ -37,10 +40,14 @@ def add_credential(tx: Transaction, sha256: str, person: str, kind: Credential, 
     tx.execute(upsert(credentials).values(row).on_conflict_do_nothing())
 
 
-def find_credential(tx: Transaction, sha256: str) -> tuple[str, Credential] | None:
-    """Whom the secret with this hash stands for, and as what; None when nobody."""
-    row = tx.execute(_CREDENTIAL, {"sha256": sha256}).one_or_none()
-    return (row.person, Credential(row.kind)) if row is not None else None
+def find_holder(tx: Transaction, sha256: str) -> tuple[Person, Credential] | None:
+    """Whom the secret with this hash stands for, and as what; None when for nobody that the server knows now."""
+    row = tx.execute(_HOLDER, {"sha256": sha256}).one_or_none()
+    if row is None:
+        return None
+    directory: Directory = known_document(tx, _PEOPLE, row.digest, codec.DIRECTORY)
+    person = directory.people.get(row.person)
+    return (person, Credential(row.kind)) if person is not None else None
 
 
 def remove_credentials(tx: Transaction, *, except_people: Iterable[str]) -> None:
