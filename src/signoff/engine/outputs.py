@@ -1,16 +1,14 @@
-"""What a test command left in its output folder, as evidence: metrics.json, junit.xml, and every file as a blob."""
+"""What a test command left in its output folder, as evidence: junit.xml, and every file as a blob."""
 
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree as ET
 
 from signoff.domain.errors import AnswersError, MachineryError
-from signoff.domain.evidence import CheckResult, CheckStatus, EvidenceFile, Interval, Metric, Provenance, Severity
+from signoff.domain.evidence import CheckResult, CheckStatus, EvidenceFile, Severity
 from signoff.domain.feedback import match_answers
 from signoff.domain.run import Asked
 from signoff.ports import Blobs
@@ -32,55 +30,6 @@ def keep_files(blobs: Blobs, output: Path) -> tuple[EvidenceFile, ...]:
     return tuple(
         EvidenceFile(path.relative_to(output).as_posix(), blobs.add(path), path.stat().st_size) for path in found
     )
-
-
-def read_metrics(output: Path, step: str) -> tuple[Metric, ...]:
-    """The metrics of ``metrics.json``: plain numbers, or ``{"value", "n", "low", "high"}``. Empty without the file.
-
-    Raises:
-        MachineryError: the file is not what it should be; the message says where.
-    """
-    path = output / "metrics.json"
-    if not path.is_file():
-        return ()
-    if path.stat().st_size > _LARGEST_JSON:
-        raise _bad("metrics.json is larger than 1 MB.")
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise _bad(f"metrics.json is not JSON: {error}.") from error
-    if not isinstance(document, dict):
-        raise _bad("metrics.json must be an object of metric names and numbers.")
-    return tuple(_metric(name, value, step) for name, value in sorted(document.items()))
-
-
-def _metric(name: str, given: Any, step: str) -> Metric:
-    if isinstance(given, dict):
-        unknown = sorted(given.keys() - {"value", "n", "low", "high"})
-        if unknown or "value" not in given:
-            what = "has no value" if "value" not in given else f"has the unknown key {unknown[0]!r}"
-            raise _bad(f"metrics.json: {name} {what}; say value, n, low and high.")
-        value = _number(name, given["value"])
-        low, high = given.get("low"), given.get("high")
-        if (low is None) != (high is None):
-            raise _bad(f"metrics.json: {name} has one end of an interval; say both low and high.")
-        interval = None
-        if low is not None:
-            ends = _number(f"{name}.low", low), _number(f"{name}.high", high)
-            if not ends[0] <= value <= ends[1]:
-                raise _bad(f"metrics.json: {name} is {value}, outside its own interval {ends[0]} to {ends[1]}.")
-            interval = Interval(*ends)
-        n = given.get("n")
-        if n is not None and (isinstance(n, bool) or not isinstance(n, int) or n < 0):
-            raise _bad(f"metrics.json: {name}.n is {n!r}; it must be a whole number of rows.")
-        return Metric(name, value, Provenance.MEASURED, interval, n, step)
-    return Metric(name, _number(name, given), Provenance.MEASURED, step=step)
-
-
-def _number(name: str, given: Any) -> float:
-    if isinstance(given, bool) or not isinstance(given, int | float):
-        raise _bad(f"metrics.json: {name} is {given!r}, not a number.")
-    return float(given) if isinstance(given, float) or abs(given) < 1 << 1000 else math.inf
 
 
 def read_junit(output: Path) -> tuple[CheckResult, ...]:

@@ -18,7 +18,7 @@ from signoff.domain.evidence import Interval, Metric, Provenance
 
 _LARGEST_JSON = 1_000_000
 _KEYS = ("value", "n", "low", "high", "level")
-_DIGITS = 3
+_FEWEST_DIGITS, _MOST_DIGITS = 3, 6
 
 
 def read_metrics(output: Path, step: str) -> tuple[Metric, ...]:
@@ -108,7 +108,8 @@ def merged(sources: Iterable[tuple[str, Iterable[Metric]]]) -> dict[str, Metric]
 def contradicted(metric: Metric, other: Metric, source: str, own: str = "") -> Metric:
     """`metric`, saying so if `other`, which `source` reported under its name, has another value.
 
-    Values agree if they are equal in as many digits as the rougher one was written with, three at least.
+    Values agree if they are equal in as many digits as the rougher one was written with: three at least, and six at
+    most, for many a number was one of 32 bits.
     """
     if other.conflict or agree(metric.value, other.value):
         return replace(metric, conflict=metric.conflict or other.conflict)
@@ -122,7 +123,7 @@ def agree(one: float, other: float) -> bool:
     """Whether two values are the same number, one of them perhaps rounded."""
     if not (math.isfinite(one) and math.isfinite(other)):
         return one == other or (math.isnan(one) and math.isnan(other))
-    digits = max(_DIGITS, min(_written(one), _written(other)))
+    digits = min(_MOST_DIGITS, max(_FEWEST_DIGITS, _written(one)), max(_FEWEST_DIGITS, _written(other)))
     size = max(abs(one), abs(other))
     if size == 0:
         return True

@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
 
 from signoff.domain.audit import Event
 from signoff.domain.errors import DigestMismatchError, MachineryError
-from signoff.domain.evidence import (
-    Champion,
-    CheckResult,
-    CheckStatus,
-    Evidence,
-    EvidenceFile,
-    Metric,
-    Provenance,
-    Severity,
-)
-from signoff.domain.expression import Scope, judge_check, parse
+from signoff.domain.evidence import Champion, CheckStatus, Evidence, Metric, Provenance
+from signoff.domain.expression import Scope
+from signoff.domain.judging import CONFIDENCE, judge_checks, level_of, no_answers, share_of
 from signoff.domain.pipeline import ApprovalStep, TestStep
 from signoff.domain.run import Run, StepStatus
 from signoff.domain.version import ModelVersion
 from signoff.engine.champion import find_champion
 from signoff.engine.commands import champion_context, key_of, patiently, run_command
+from signoff.engine.evaluating import Findings, evaluate_predictions, needs_champion
 from signoff.engine.events import event
 from signoff.engine.machinery import Machinery, scratch_of
-from signoff.engine.outputs import keep_files, read_junit, read_metrics
+from signoff.engine.outputs import keep_files, read_junit
+from signoff.engine.rematch import find_predictions, keep_predictions, play_again
+from signoff.engine.reported import merged, read_metrics
 from signoff.store import evidence, runs
 
 
@@ -40,32 +37,13 @@ def test_version(machinery: Machinery, run: Run, step: TestStep) -> Run:
         raise MachineryError(f"{step.name} has no model version to test.", "Put a training step before it.")
     position = run.pipeline.position(step.name)
     champion = find_champion(machinery, run, position)
-    training_run_id = None
-    junit: tuple[CheckResult, ...] = ()
-    files: tuple[EvidenceFile, ...] = ()
-    notes: list[str] = []
-    if step.command is None:
-        metrics = claimed_metrics(version)
-    else:
-        metrics, junit, files, training_run_id = _measure(machinery, run, step, version, champion)
-        if any(f.path.startswith("predictions.") for f in files):
-            notes.append("predictions are kept as a file; metrics are not computed from them yet")
-    known = champion[0] if champion is not None else None
+    found, training_run_id = _measure(machinery, run, step, version, champion)
     with machinery.database.begin() as tx:
         before = list(earlier_evidence(run, position, evidence.list_evidence(tx, evidence_digests(run, position))))
-    scope = scope_of(run, version, [*before, Evidence(step.name, 0, "", metrics)], known)
-    checks = [judge_check(c.name, parse(c.that), scope, c.severity, c.without_champion) for c in step.checks]
-    found = Evidence(
-        step=step.name,
-        attempt=run.attempt.number,
-        model_digest=version.digest,
-        metrics=metrics,
-        checks=(*checks, *junit),
-        champion=known,
-        files=files,
-        notes=tuple(notes),
-    )
-    bad = no_answers(found, people_follow=_people_follow(run, position))
+    scope = scope_of(run, version, [*before, found], champion[0] if champion is not None else None)
+    checks = judge_checks(step.checks, scope, found.slices, correct=step.correct, looks=looks_of(found))
+    found = replace(found, checks=(*checks, *found.checks))
+    bad = no_answers(found.checks, people_follow=_people_follow(run, position))
     at = machinery.clock()
     words = "; ".join(f"{check.name}: {check.reason}" for check in bad)
     with machinery.database.begin() as tx:
@@ -91,7 +69,8 @@ def test_version(machinery: Machinery, run: Run, step: TestStep) -> Run:
                 )
             ],
         )
-    machinery.clean(scratch_of(run), f"{step.name}-{run.attempt.number}")
+    for folder in (f"{step.name}-{run.attempt.number}", f"{step.name}-{run.attempt.number}-champion"):
+        machinery.clean(scratch_of(run), folder)
     return run
 
 
@@ -101,8 +80,71 @@ def _measure(
     step: TestStep,
     version: ModelVersion,
     champion: tuple[Champion, ModelVersion] | None,
-) -> tuple[tuple[Metric, ...], tuple[CheckResult, ...], tuple[EvidenceFile, ...], str]:
-    """Run the test command against a verified copy and read what it left."""
+) -> tuple[Evidence, str | None]:
+    """Everything that the step finds out, before the pipeline's checks are judged; and its tracking run."""
+    known = champion[0] if champion is not None else None
+    bare = Evidence(step.name, run.attempt.number, version.digest, champion=known)
+    if step.command is None:
+        return replace(bare, metrics=claimed_metrics(version)), None
+    output, tracking_id = _run(machinery, run, step, version, champion)
+    path = find_predictions(output)
+    rematch = None
+    findings = Findings()
+    if path is not None:
+        if step.compare and champion is not None and needs_champion(path):
+            keep_predictions(machinery, run, step, version.digest, path)
+            rematch = play_again(machinery, run, step, champion)
+        findings = evaluate_predictions(machinery, run, step, path, output, rematch)
+    logged = (
+        Metric(name, value, Provenance.MEASURED, step=step.name)
+        for name, value in patiently(machinery, lambda: machinery.tracking.metrics(tracking_id)).items()
+    )
+    sources = [("the MLflow run", logged), ("metrics.json", read_metrics(output, step.name))]
+    if path is not None:
+        sources.append((path.name, (replace(metric, step=step.name) for metric in findings.metrics)))
+    metrics = merged(sources)
+    files = patiently(machinery, lambda: keep_files(machinery.blobs, output))
+    if known is not None and findings.champion_metrics:
+        known = replace(known, metrics={**known.metrics, **findings.champion_metrics})
+    found = replace(
+        bare,
+        metrics=tuple(metrics[name] for name in sorted(metrics)),
+        checks=read_junit(output),
+        champion=known,
+        files=(*files, *(rematch.files if rematch is not None else ())),
+        notes=(*_unread(step, path, champion), *findings.notes, *(rematch.notes if rematch is not None else ())),
+        task=findings.task,
+        comparisons=tuple(replace(c, difference=replace(c.difference, step=step.name)) for c in findings.comparisons),
+        slices=findings.slices,
+        fairness=findings.fairness,
+        test_set=findings.test_set,
+        pictures=findings.pictures,
+    )
+    return found, tracking_id
+
+
+def _unread(step: TestStep, path: Path | None, champion: tuple[Champion, ModelVersion] | None) -> list[str]:
+    """What the step asked for and did not get, in words."""
+    said = []
+    if step.compare and champion is None:
+        said.append("there is no champion to compare with")
+    wishes = {"compare": step.compare, "slices": bool(step.slices), "sensitive": bool(step.sensitive)}
+    asked = [key for key, is_asked in wishes.items() if is_asked]
+    if path is None and asked:
+        said.append(
+            f"the command left no predictions.csv or predictions.parquet, which {' and '.join(asked)} would need"
+        )
+    return said
+
+
+def _run(
+    machinery: Machinery,
+    run: Run,
+    step: TestStep,
+    version: ModelVersion,
+    champion: tuple[Champion, ModelVersion] | None,
+) -> tuple[Path, str]:
+    """Run the test command against a verified copy; the folder of what it left, and its tracking run."""
     if step.command is None:
         raise ValueError(f"{step.name} has no command")
     copy = machinery.folder_of(scratch_of(run), f"{step.name}-{run.attempt.number}", "model")
@@ -123,20 +165,12 @@ def _measure(
         environment["SIGNOFF_CHAMPION_URI"] = f"models:/{champion[1].model}/{champion[1].version}"
     extra = champion_context((champion[0].version, champion[1].uri, champion[0].metrics) if champion else None)
     ended = run_command(machinery, run, step.name, step.command, environment=environment, extra=extra)
-    junit = read_junit(ended.output)
-    if ended.exit_status != 0 and not any(check.status is CheckStatus.FAILED for check in junit):
+    if ended.exit_status != 0 and not any(check.status is CheckStatus.FAILED for check in read_junit(ended.output)):
         raise MachineryError(
             f"{step.name} ended with exit status {ended.exit_status}, and no junit.xml says which test failed.",
             f"`signoff logs {run.id} {step.name}` shows why; `signoff retry {run.id}` tries again.",
         )
-    logged = {
-        name: Metric(name, value, Provenance.MEASURED, step=step.name)
-        for name, value in patiently(machinery, lambda: machinery.tracking.metrics(tracking.id)).items()
-    }
-    # metrics.json may carry intervals, so it wins over the same name logged plainly.
-    merged = {**logged, **{metric.name: metric for metric in read_metrics(ended.output, step.name)}}
-    files = patiently(machinery, lambda: keep_files(machinery.blobs, ended.output))
-    return tuple(merged[name] for name in sorted(merged)), junit, files, tracking.id
+    return ended.output, tracking.id
 
 
 def claimed_metrics(version: ModelVersion) -> tuple[Metric, ...]:
@@ -156,23 +190,48 @@ def earlier_evidence(run: Run, position: int, found: Mapping[str, Evidence]) -> 
 
 
 def scope_of(run: Run, version: ModelVersion, found: Iterable[Evidence], champion: Champion | None) -> Scope:
-    """What expressions may read: claimed metrics, over them what was measured; of one name the latest."""
+    """What expressions may read: claimed metrics, over them what was measured; of one name the latest.
+
+    Differences to the champion count where they are to this one. The scope's level is what ``auto_approve_if`` needs.
+    """
     metrics = {metric.name: metric for metric in claimed_metrics(version)}
     by_step: dict[str, dict[str, Metric]] = {}
+    delta: dict[str, Metric] = {}
+    compared: dict[str, Metric] = {}
+    share = 1.0
     for item in found:
-        metrics |= {metric.name: metric for metric in item.metrics}
-        by_step[item.step] = {metric.name: metric for metric in item.metrics}
-    return Scope(metrics, by_step, champion, version.version, version.tags, run.attempt.number)
+        own = {metric.name: metric for metric in item.metrics}
+        metrics |= own
+        by_step[item.step] = own
+        step = run.pipeline.step(item.step)
+        if isinstance(step, TestStep) and step.correct:
+            share = min(share, share_of(looks_of(item)))
+        if champion is None or item.champion is None or item.champion.digest != champion.digest:
+            continue
+        for comparison in item.comparisons:
+            name = comparison.metric
+            conflict = own[name].conflict if name in own else ""
+            delta[name] = replace(comparison.difference, step=item.step, conflict=conflict)
+            if name in item.champion.metrics:
+                compared[name] = item.champion.metrics[name]
+    if champion is not None:
+        champion = replace(champion, metrics={**champion.metrics, **compared})
+    level = level_of(CONFIDENCE, share=share)
+    return Scope(metrics, by_step, champion, version.version, version.tags, run.attempt.number, delta, level)
 
 
-def no_answers(found: Evidence, *, people_follow: bool) -> list[CheckResult]:
-    """The checks that make the step fail: a plain no; and *uncertain* where nobody follows who could decide."""
-    return [
-        check
-        for check in found.checks
-        if check.severity is Severity.FAIL
-        and (check.status is CheckStatus.FAILED or (check.status is CheckStatus.UNCERTAIN and not people_follow))
-    ]
+def looks_of(found: Evidence) -> int:
+    """How often these rows were looked at; 1 where nobody knows the rows."""
+    return found.test_set.looks if found.test_set is not None else 1
+
+
+def judge_again(step: TestStep, scope: Scope, found: Evidence) -> dict[str, CheckStatus]:
+    """What the checks of `step` say of what it `found`, in a scope that may have another champion by now."""
+    champion = scope.champion.digest if scope.champion is not None else None
+    is_same = found.champion is not None and found.champion.digest == champion
+    slices = found.slices if is_same else tuple(replace(one, to_champion=None) for one in found.slices)
+    results = judge_checks(step.checks, scope, slices, correct=step.correct, looks=looks_of(found))
+    return {result.name: result.status for result in results}
 
 
 def _people_follow(run: Run, position: int) -> bool:
