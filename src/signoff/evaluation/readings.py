@@ -250,7 +250,7 @@ def slices(
     worse: int,
     unsure: int,
 ) -> str:
-    """The worst slice (name, value, rows) against all rows, and how many are surely worse or too small to tell."""
+    """The worst slice (name, value, rows) against all rows, and how many are surely worse, or may be: `unsure`."""
     label, value, n = short(worst[0], 80), *worst[1:]
     metric = short(metric)
     where = f"{label}, {metric} {number(value)} on {rows(n)}"
@@ -261,9 +261,10 @@ def slices(
             ", as overall" if same else f" against {everywhere} overall"
         )
     if total == 1:
-        verdict = "surely worse" if worse else "too small to tell whether it is worse" if unsure else "not worse"
-        return f"The only slice, {where}, is {verdict}{'' if unsure and not worse else ' than the rest'}."
-    small = f"; {count(unsure)} {'is' if unsure == 1 else 'are'} too small to tell" if unsure else ""
+        if unsure:
+            return f"The only slice is {where}; the rows cannot tell whether it is worse than the rest."
+        return f"The only slice, {where}, is {'surely' if worse else 'not'} worse than the rest."
+    small = f"; for {count(unsure)} the rows cannot tell" if unsure else ""
     if worse:
         be = "is" if worse == 1 else "are"
         return f"{count(worse)} of {count(total)} slices {be} surely worse than the rest{small}; the worst is {where}."

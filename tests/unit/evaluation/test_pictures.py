@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -315,3 +316,34 @@ def test_a_history_draws_the_newest_two_hundred() -> None:
     assert picture is not None
     assert [picture.table.rows[0]["version"], picture.table.rows[-1]["version"]] == ["100", "299"]
     assert "the newest 200 of 300" in picture.subtitle
+
+
+def test_the_reading_names_the_lowest_slice_that_is_not_tiny_unless_one_is_surely_worse() -> None:
+    tiny = SliceResult(("region",), ("tiny",), 2, "auc", 0.0, None, None, None, "unsure")
+    middle = SliceResult(("region",), ("middle",), 90, "auc", 0.7, None, None, None, "fine")
+    high = SliceResult(("region",), ("high",), 90, "auc", 0.8, None, None, None, "fine")
+    worse = SliceResult(("region",), ("worse",), 400, "auc", 0.75, None, None, None, "worse")
+
+    def reading(*results: SliceResult) -> str:
+        picture = pictures.forest(results, 0.8, "higher", NAMES)
+        assert picture is not None
+        return picture.reading
+
+    assert "the lowest is region middle" in reading(tiny, middle, high)
+    assert "the worst is region worse" in reading(worse, tiny, middle, high)
+    assert "region tiny" in reading(tiny)
+
+
+def test_pictures_are_kept_beside_what_a_command_left(tmp_path: Path) -> None:
+    folder = tmp_path / "plots"
+    folder.mkdir()
+    (folder / "roc.vl.json").write_text("{}")
+    drawn = pictures.draw(binary(200))
+    kept = pictures.keep(drawn, folder)
+    assert [one.name for one in kept[:2]] == ["roc-2", "calibration"]
+    assert (folder / "roc.vl.json").read_text() == "{}"
+    assert kept[0].spec == "plots/roc-2.vl.json"
+    assert kept[0].table == "plots/roc-2.table.json"
+    assert (tmp_path / kept[0].spec).read_bytes() == drawn[0].spec_json()
+    assert (tmp_path / kept[0].table).read_bytes() == drawn[0].table_json()
+    assert kept[0].reading == drawn[0].reading

@@ -190,11 +190,11 @@ def test_limit_without_an_interval_or_a_number_says_so() -> None:
 def test_slices_say_which_is_worst_and_how_many_cannot_tell() -> None:
     worst = ("region south", 0.81, 412)
     assert readings.slices("auc", "higher", worst, 0.9, total=14, worse=2, unsure=3) == (
-        "2 of 14 slices are surely worse than the rest; 3 are too small to tell; "
+        "2 of 14 slices are surely worse than the rest; for 3 the rows cannot tell; "
         "the worst is region south, auc 0.810 on 412 rows against 0.900 overall."
     )
     assert readings.slices("auc", "higher", worst, 0.9, total=14, worse=0, unsure=1) == (
-        "None of 14 slices is surely worse than the rest; 1 is too small to tell; "
+        "None of 14 slices is surely worse than the rest; for 1 the rows cannot tell; "
         "the lowest is region south, auc 0.810 on 412 rows against 0.900 overall."
     )
     assert "the highest is region south" in readings.slices("mae", "lower", worst, 0.9, total=14, worse=0, unsure=0)
@@ -204,11 +204,12 @@ def test_slices_at_a_tie_alone_or_with_nothing_to_compare() -> None:
     worst = ("region south", 0.81, 1)
     assert "0.810 on 1 row, as overall" in readings.slices("auc", "higher", worst, 0.81, total=2, worse=0, unsure=0)
     assert readings.slices("auc", "higher", worst, NAN, total=1, worse=0, unsure=1) == (
-        "The only slice, region south, auc 0.810 on 1 row, is too small to tell whether it is worse."
+        "The only slice is region south, auc 0.810 on 1 row; the rows cannot tell whether it is worse than the rest."
     )
     assert readings.slices("auc", "higher", worst, NAN, total=1, worse=1, unsure=0).endswith(
         "is surely worse than the rest."
     )
+    assert "is not worse than the rest" in readings.slices("auc", "higher", worst, NAN, total=1, worse=0, unsure=0)
 
 
 def test_history_ranks_the_newest_version() -> None:

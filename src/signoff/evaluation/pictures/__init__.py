@@ -1,7 +1,8 @@
 """Pictures as Vega-Lite specifications with their tables beside them: one small file per kind of picture.
 
 Imported by `report` and by the worker's engine code, inside functions. `draw` gives all that predictions can show;
-`against_limit`, `forest` and `history` are of results. Nothing is drawn here: a page does, or `evaluation.static`.
+`against_limit`, `forest` and `history` are of results; `keep` writes them to files. Nothing is drawn here: a page does,
+or `evaluation.static`.
 """
 
 from signoff.evaluation.pictures.against_limit import against_limit
@@ -10,6 +11,7 @@ from signoff.evaluation.pictures.forest import forest
 from signoff.evaluation.pictures.history import Measured, history
 from signoff.evaluation.pictures.look import Names, Theme, configuration
 from signoff.evaluation.pictures.picture import MOST_POINTS, Column, Picture, Table
+from signoff.evaluation.pictures.shelf import keep
 
 __all__ = [
     "MOST_POINTS",
@@ -24,4 +26,5 @@ __all__ = [
     "draw",
     "forest",
     "history",
+    "keep",
 ]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from signoff.evaluation import readings
+from signoff.evaluation.paired_proportions import wilson
 from signoff.evaluation.pictures.look import Names, by_model, diagonal, make, mark, quantity, tips
 from signoff.evaluation.pictures.picture import Column, Picture, Row, rows_of
 from signoff.evaluation.pictures.thinning import Floats
@@ -22,7 +22,6 @@ _COLUMNS = (
     Column("high", "95 % to", "share"),
     Column("rows", "Rows", "count"),
 )
-_Z = 1.959963984540054
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,17 +128,10 @@ def _bin(happened: NDArray[np.bool_], said: Floats, weight: Floats | None) -> _B
     gap = float(np.sum(part * np.abs(mean - share)))
     chance = float(np.sum(part * np.sqrt(2 / np.pi * mean * (1 - mean) / rows)))  # mean of a half-normal
     if weight is None:
-        low, high = _wilson(share, rows)
+        low, high = wilson(share * rows, rows)
     else:
         low = high = np.full(len(share), np.nan)
     return _Bins(mean, share, low, high, rows, gap, chance)
-
-
-def _wilson(share: Floats, rows: NDArray[Any]) -> tuple[Floats, Floats]:
-    """Wilson's 95 % score interval (JASA 22, 1927) of each bin."""
-    centre = (share + _Z**2 / (2 * rows)) / (1 + _Z**2 / rows)
-    half = _Z / (1 + _Z**2 / rows) * np.sqrt(share * (1 - share) / rows + _Z**2 / (4 * rows**2))
-    return np.maximum(centre - half, 0.0), np.minimum(centre + half, 1.0)
 
 
 def _rows(bins: _Bins, model: str) -> list[Row]:

@@ -12,7 +12,9 @@ from signoff.evaluation.pictures.look import Names, make, mark, quantity, rule, 
 from signoff.evaluation.pictures.picture import Column, Picture, file_part, rows_of
 
 MOST_SLICES = 40
-_WORDS = {"worse": "surely worse", "unsure": "too small to tell", "fine": "not worse"}
+SMALLEST = 30
+"""Smaller slices are drawn, but a reading does not call one of them the lowest while there are others."""
+_WORDS = {"worse": "surely worse", "unsure": "not sure", "fine": "not worse"}
 
 
 def forest(slices: Sequence[SliceResult], overall: float, better: readings.Better, names: Names) -> Picture | None:
@@ -45,8 +47,7 @@ def forest(slices: Sequence[SliceResult], overall: float, better: readings.Bette
     if has_champion:
         columns.append(Column("champion", f"{names.champion} there"))
         values.append([None if s.to_champion is None else s.value - s.to_champion.value for s in drawn])
-    sign = {"higher": 1, "lower": -1, "zero": 0}[better]
-    worst = min(known, key=lambda s: sign * s.value if sign else -abs(s.value))
+    worst = _worst(known, better)
     reading = readings.slices(
         metric,
         better,
@@ -93,3 +94,13 @@ def forest(slices: Sequence[SliceResult], overall: float, better: readings.Bette
         layers=layers,
         height=60 + 22 * len(drawn),
     )
+
+
+def _worst(known: Sequence[SliceResult], better: readings.Better) -> SliceResult:
+    """The first of those that are surely worse; else the one with the worst value, small ones last."""
+    first = next((one for one in known if one.status == "worse"), None)
+    if first is not None:
+        return first
+    sign = {"higher": 1, "lower": -1, "zero": 0}[better]
+    large = [one for one in known if one.n >= SMALLEST] or known
+    return min(large, key=lambda one: sign * one.value if sign else -abs(one.value))
