@@ -1,4 +1,4 @@
-"""Routes about models, environments, deployments, pipelines, the audit log and the caller."""
+"""Routes about models, deployments, pipelines, the audit log and the caller."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from signoff.api.problems import place_of
 from signoff.api.request import ActorOf, DeskOf
 from signoff.service import catalogue, rollbacks, views
 from signoff.wire.body import Body, Page, Place
-from signoff.wire.catalogue import AuditBody, EnvironmentBody, MeBody, ModelBody, VersionBody
+from signoff.wire.catalogue import AuditBody, MeBody, ModelBody, VersionBody
 from signoff.wire.runs import DeploymentBody, RollbackRequest, ValidateRequest
 
 router = APIRouter(tags=["catalogue"])
@@ -60,18 +60,6 @@ def get_model(name: str, desk: DeskOf, actor: ActorOf) -> ModelBody:
 def get_version(name: str, version: str, desk: DeskOf, actor: ActorOf) -> VersionBody:
     """One version of a model."""
     return render.version_body(catalogue.get_version(desk, actor, name, version))
-
-
-@router.get("/environments")
-def list_environments(desk: DeskOf, actor: ActorOf) -> Page[EnvironmentBody]:
-    """Every environment with its rules and what is live in it."""
-    return Page(items=[render.environment_body(*found) for found in catalogue.list_environments(desk, actor)])
-
-
-@router.get("/environments/{name}")
-def get_environment(name: str, desk: DeskOf, actor: ActorOf) -> EnvironmentBody:
-    """One environment."""
-    return render.environment_body(*catalogue.get_environment(desk, actor, name))
 
 
 @router.get("/deployments")

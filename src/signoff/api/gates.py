@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Query
 
 from signoff.api import render
 from signoff.api.request import ActorOf, DeskOf
@@ -30,6 +32,7 @@ def decide_gate(run_id: str, step: str, body: DecisionRequest, desk: DeskOf, act
         comment=body.comment,
         reasons=tuple(Reason(ReasonKind(reason.kind), reason.subject) for reason in body.reasons),
         ticked=tuple(body.ticked),
+        on_behalf_of=body.on_behalf_of,
     )
     return render.gate_body(decisions.decide_gate(desk, actor, run_id, step, said))
 
@@ -42,9 +45,11 @@ def withdraw_decision(run_id: str, step: str, desk: DeskOf, actor: ActorOf) -> G
 
 
 @router.get("/runs/{run_id}/gates/{step}/explanation")
-def explain_gate(run_id: str, step: str, desk: DeskOf, actor: ActorOf) -> ExplanationBody:
-    """What the gate waits for, who can give it, and why others cannot."""
-    return render.explanation_body(*views.explain_gate(desk, actor, run_id, step))
+def explain_gate(
+    run_id: str, step: str, desk: DeskOf, actor: ActorOf, person: Annotated[str | None, Query(max_length=200)] = None
+) -> ExplanationBody:
+    """What the gate waits for, who can give it, and why others cannot; of `person` in any case."""
+    return render.explanation_body(*views.explain_gate(desk, actor, run_id, step, person=person))
 
 
 @router.get("/inbox")

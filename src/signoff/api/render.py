@@ -11,12 +11,12 @@ from typing import Any
 
 from signoff.api.render_evidence import evidence_body
 from signoff.domain.audit import AuditEvent
-from signoff.domain.environment import Deployment, Environment
+from signoff.domain.environment import BreakGlass, Deployment, Environment
 from signoff.domain.errors import InvalidError
 from signoff.domain.evidence import to_plain
 from signoff.domain.explanation import Explanation
 from signoff.domain.gate import Gate
-from signoff.domain.run import Attempt
+from signoff.domain.run import Attempt, valid_until
 from signoff.service.catalogue import ModelView, VersionLine
 from signoff.service.decisions import GateView
 from signoff.service.views import InboxLine, RunLine, RunView
@@ -44,6 +44,11 @@ def _summary(line: RunLine, url: str) -> dict[str, Any]:
         "note": run.note,
         "waits_for": line.waits_for,
         "can_unblock": list(line.can_unblock),
+        "kind": run.kind.value,
+        "parent_id": run.parent_id,
+        "expires_at": run.open_gate.expires_at if run.open_gate is not None else None,
+        "valid_until": valid_until(run),
+        "has_expired_approval": any(gate.has_lapsed for gate in run.gates),
         "created_at": run.created_at,
         "ended_at": run.ended_at,
         "error": run.error,
@@ -142,12 +147,21 @@ def gate_body(view: GateView) -> gates.GateBody:
                 at=decision.at,
                 is_withdrawn=decision.is_withdrawn,
                 is_policy=decision.is_policy,
+                on_behalf_of=decision.on_behalf_of,
             )
             for decision in view.decisions
         ],
         opened_at=gate.opened_at,
         closed_at=gate.closed_at,
         note=gate.note,
+        on_timeout=gate.on_timeout.value,
+        escalate_to=list(gate.escalate_to),
+        expires_at=gate.expires_at,
+        escalated_at=gate.escalated_at,
+        remind_at=gate.remind_at,
+        reminders=gate.reminders,
+        valid_until=gate.valid_until,
+        lapsed_at=gate.lapsed_at,
     )
 
 
@@ -158,7 +172,16 @@ def explanation_body(gate: Gate, found: Explanation) -> gates.ExplanationBody:
         status=found.status.value,
         sentence=found.sentence,
         rules=list(found.rules),
-        people=[gates.StandingBody(person=p.person, can_decide=p.can_decide, why=p.why) for p in found.people],
+        people=[
+            gates.StandingBody(
+                person=p.person,
+                can_decide=p.can_decide,
+                why=p.why,
+                is_own=p.is_own,
+                stands_in_for=list(p.stands_in_for),
+            )
+            for p in found.people
+        ],
     )
 
 
@@ -195,8 +218,8 @@ def model_body(found: ModelView) -> catalogue.ModelBody:
     )
 
 
-def environment_body(found: Environment, live: Sequence[Deployment]) -> catalogue.EnvironmentBody:
-    """An environment with what is live in it."""
+def environment_body(found: Environment, live: Sequence[Deployment], now: datetime) -> catalogue.EnvironmentBody:
+    """An environment with what is live in it, and whether it is frozen `now`."""
     deployer = found.deployer
     require = {"measured": found.require.measured, "checks_passed": found.require.checks_passed}
     return catalogue.EnvironmentBody(
@@ -211,8 +234,23 @@ def environment_body(found: Environment, live: Sequence[Deployment]) -> catalogu
         max_age_seconds=found.max_age.total_seconds() if found.max_age else None,
         accept_claimed=found.accept_claimed,
         promote_to=found.promote_to,
+        freeze=[{"from": w.since, "until": w.until, "reason": w.reason} for w in found.freeze],
+        frozen=found.frozen(now) or None,
+        break_glass=_break_glass(found.break_glass),
         live=[deployment_body(deployment) for deployment in live],
     )
+
+
+def _break_glass(glass: BreakGlass | None) -> dict[str, Any] | None:
+    if glass is None:
+        return None
+    expires = glass.expires.total_seconds()
+    return {
+        "approvers": list(glass.approvers),
+        "required_approvals": glass.required_approvals,
+        "expires_seconds": expires,
+        "on_expiry": glass.on_expiry,
+    }
 
 
 def audit_body(event: AuditEvent) -> catalogue.AuditBody:

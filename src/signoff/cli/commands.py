@@ -45,6 +45,7 @@ GROUPS: tuple[tuple[str, tuple[Command, ...]], ...] = (
             Command("reject", "deciding:reject", "Say no, and why."),
             Command("withdraw", "deciding:withdraw", "Take your decision back, while the gate is open."),
             Command("comment", "deciding:comment", "Say something about a run."),
+            Command("delegate", "absence:delegate", "Name who decides for you while you are away."),
         ),
     ),
     (
@@ -83,7 +84,6 @@ COMMANDS = {command.name: command for _, group in GROUPS for command in group}
 LATER = {
     "login": "Until then: `signoff --as NAME ...` on the server's machine, or --token.",
     "logout": "Until then there is nothing to sign out of.",
-    "delegate": "Until then an administrator changes the approvers.",
     "revoke": "Until then: `signoff rollback ENVIRONMENT MODEL -m WHY` takes a version out of service.",
     "deploy": "A version is deployed by the deployment step of an approved run.",
     "policy": "",
@@ -92,7 +92,6 @@ LATER = {
     "token": "Until then `signoff up` makes a session for each person, used with --as NAME.",
     "target": "",
     "verify": "",
-    "environment apply": "Until then environments are listed in environments.yaml in the server's home.",
     "audit verify": "`signoff audit list` shows the events.",
     "audit export": "`signoff audit list --json` gives the events.",
     "audit checkpoint": "`signoff audit list` shows the events.",

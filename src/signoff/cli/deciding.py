@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
@@ -35,6 +36,9 @@ ReasonOption = Annotated[
 DigestOption = Annotated[
     str | None, Parameter(metavar="sha256:...", help="What you have seen, if you have seen it elsewhere.")
 ]
+ForOption = Annotated[
+    str | None, Parameter(name="--for", metavar="NAME", help="As a delegate: the absent person you decide for.")
+]
 YesOption = Annotated[bool, Parameter(help="Do not ask; for scripts that have just read it.")]
 
 
@@ -47,11 +51,13 @@ def approve(
     reason: ReasonOption = None,
     tick: Annotated[list[str] | None, Parameter(metavar="TEXT", help="A line of the checklist; repeat it.")] = None,
     digest: DigestOption = None,
+    absent: ForOption = None,
     yes: YesOption = False,
     common: Common = NOTHING,
 ) -> int:
     """Sign a model version off. Shows what is being signed, then asks."""
-    return _decide("approve", run, step, message, reason, digest, ticked=tick or [], is_sure=yes, common=common)
+    said = _Said("approve", message, reason or [], tick or [], digest, absent)
+    return _decide(said, run, step, is_sure=yes, common=common)
 
 
 def request_changes(
@@ -62,11 +68,13 @@ def request_changes(
     message: CommentOption = "",
     reason: ReasonOption = None,
     digest: DigestOption = None,
+    absent: ForOption = None,
     yes: YesOption = False,
     common: Common = NOTHING,
 ) -> int:
     """Send a version back, saying what to change; the next attempt is trained or submitted with your words."""
-    return _decide("request_changes", run, step, message, reason, digest, ticked=[], is_sure=yes, common=common)
+    said = _Said("request_changes", message, reason or [], [], digest, absent)
+    return _decide(said, run, step, is_sure=yes, common=common)
 
 
 def reject(
@@ -77,11 +85,13 @@ def reject(
     message: CommentOption = "",
     reason: ReasonOption = None,
     digest: DigestOption = None,
+    absent: ForOption = None,
     yes: YesOption = False,
     common: Common = NOTHING,
 ) -> int:
     """Say no, and why."""
-    return _decide("reject", run, step, message, reason, digest, ticked=[], is_sure=yes, common=common)
+    said = _Said("reject", message, reason or [], [], digest, absent)
+    return _decide(said, run, step, is_sure=yes, common=common)
 
 
 def withdraw(run: RunArgument, /, *, step: StepOption = None, common: Common = NOTHING) -> int:
@@ -134,53 +144,62 @@ def choose_gate(run: RunBody, step: str | None) -> str:
     raise ConflictError(f"Nothing of run {run.id} waits for a decision: it is {plain(run.status)}.", hint)
 
 
-def _decide(
-    verdict: str,
-    name: str,
-    step: str | None,
-    comment: str,
-    reasons: Sequence[str] | None,
-    digest: str | None,
-    *,
-    ticked: list[str],
-    is_sure: bool,
-    common: Common,
-) -> int:
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What the command line said of a decision."""
+
+    verdict: str
+    comment: str
+    reasons: Sequence[str]
+    ticked: Sequence[str]
+    digest: str | None
+    absent: str | None
+
+
+def _decide(said: _Said, name: str, step: str | None, *, is_sure: bool, common: Common) -> int:
     from signoff.wire.gates import DecisionRequest
 
     screen = Screen(common)
-    typed = _reasons(reasons or [])
-    word = verdict.replace("_", "-")
-    if digest is None and not is_sure and not screen.can_ask:
+    typed = _reasons(said.reasons)
+    word = said.verdict.replace("_", " ")
+    if said.digest is None and not is_sure and not screen.can_ask:
         raise InvalidError(
-            f"Nobody is there to be asked whether to {word.replace('-', ' ')}.",
+            f"Nobody is there to be asked whether to {word}.",
             "Give --digest with what was seen, or --yes to decide about what is there now.",
         )
+    comment, ticked = said.comment, list(said.ticked)
     with connect(common) as client:
         run = client.get_run(name)
         chosen = choose_gate(run, step)
-        seen = digest
+        seen = said.digest
         if seen is None:
             gate = client.get_gate(run.id, chosen)
             seen = gate.digest
             if not is_sure:
-                _show(screen, client, run, gate, verdict)
-                confirmed = _ask_ticks(gate, ticked) if verdict == "approve" else ticked
+                _show(screen, client, run, gate, said)
+                confirmed = _ask_ticks(gate, ticked) if said.verdict == "approve" else ticked
                 if confirmed is None:
                     screen.show("Nothing was decided: an approval confirms the whole checklist.")
                     return Exit.REFUSED
                 ticked = confirmed
-                comment = comment or ("" if verdict == "approve" else _ask("Why? ", ""))
-                if _ask(f"{word.replace('-', ' ').capitalize()} this? [y/N] ", "n").lower() not in _YES:
+                comment = comment or ("" if said.verdict == "approve" else _ask("Why? ", ""))
+                if _ask(f"{word.capitalize()} this? [y/N] ", "n").lower() not in _YES:
                     screen.show("Nothing was decided.")
                     return Exit.REFUSED
-        request = DecisionRequest(verdict=verdict, digest=seen, comment=comment, reasons=typed, ticked=ticked)
+        request = DecisionRequest(
+            verdict=said.verdict,
+            digest=seen,
+            comment=comment,
+            reasons=typed,
+            ticked=ticked,
+            on_behalf_of=said.absent,
+        )
         after = client.decide(run.id, chosen, request)
-        _tell(screen, client, run, after, verdict)
+        _tell(screen, client, run, after, said.verdict)
     return Exit.DONE
 
 
-def _show(screen: Screen, client: Client, run: RunBody, gate: GateBody, verdict: str) -> None:
+def _show(screen: Screen, client: Client, run: RunBody, gate: GateBody, said: _Said) -> None:
     """What is being signed.
 
     Raises:
@@ -195,7 +214,11 @@ def _show(screen: Screen, client: Client, run: RunBody, gate: GateBody, verdict:
             f"{me} cannot decide about {gate.step}: {standing.why}.",
             f"`signoff explain {run.id}` tells who can.",
         )
-    for part in signing(run, gate, me, verdict):
+    absent = said.absent
+    if absent is None and standing is not None and not standing.is_own and len(standing.stands_in_for) == 1:
+        absent = standing.stands_in_for[0]
+    who = me if absent is None else f"{me} on behalf of {absent}"
+    for part in signing(run, gate, who, said.verdict):
         screen.show(part)
 
 

@@ -1,18 +1,22 @@
-"""`signoff environment list` and `show`."""
+"""`signoff environment list`, `show` and `apply`."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
-from cyclopts import App
+from cyclopts import App, Parameter
 
 from signoff.cli.exits import Exit
 from signoff.cli.options import NOTHING, Common, connect
 from signoff.cli.screen import Screen, safe
 from signoff.cli.table import table
+from signoff.domain.errors import InvalidError
 
 if TYPE_CHECKING:
+    from signoff.wire.body import Page
     from signoff.wire.catalogue import EnvironmentBody
+    from signoff.wire.environments import EnvironmentVersionBody
 
 app = App(name="environment", help="Environments and their protection rules.")
 
@@ -37,7 +41,7 @@ def list_environments(*, common: Common = NOTHING) -> int:
             f"[bold]{safe(item.name)}[/]",
             safe(item.deployer.get("type", "")),
             ", ".join(deployed(live) for live in item.live),
-            safe("; ".join(_demands(item)) or "nothing beyond the pipeline's own rules"),
+            safe("; ".join(filter(None, [item.frozen, *_demands(item)])) or "nothing beyond the pipeline's own rules"),
         ]
         for item in found.items
     ]
@@ -46,12 +50,20 @@ def list_environments(*, common: Common = NOTHING) -> int:
 
 
 @app.command
-def show(name: str, /, *, common: Common = NOTHING) -> int:
+def show(
+    name: str,
+    /,
+    *,
+    history: Annotated[bool, Parameter(help="Who changed what, newest first, instead.")] = False,
+    common: Common = NOTHING,
+) -> int:
     """One environment: what it demands, and what is live in it."""
     from signoff.cli.words import ago, deployed, sign
 
     screen = Screen(common)
     with connect(common) as client:
+        if history:
+            return _tell_history(screen, client.environment_history(name))
         found = client.get_environment(name)
     if screen.is_json:
         screen.document(found)
@@ -60,6 +72,14 @@ def show(name: str, /, *, common: Common = NOTHING) -> int:
     screen.say(f"[bold]{safe(found.name)}[/]  deployed by {safe(found.deployer.get('type', '?'))} ({safe(details)})")
     for demand in _demands(found) or ["nothing beyond the pipeline's own rules"]:
         screen.say(f"  demands {safe(demand)}")
+    if found.frozen:
+        screen.say(f"  [yellow]{safe(found.frozen)}[/]")
+    for window in found.freeze:
+        screen.say(
+            f"  [dim]frozen from {safe(window['from'])} until {safe(window['until'])}: {safe(window['reason'])}[/]"
+        )
+    if found.break_glass:
+        screen.say(f"  glass broken by {safe(_glass(found.break_glass))}")
     if found.accept_claimed:
         screen.say("  accepts claimed metrics")
     if found.promote_to:
@@ -69,6 +89,64 @@ def show(name: str, /, *, common: Common = NOTHING) -> int:
         since = f" [dim]since {ago(live.live_at)}, run {safe(live.run_id)}[/]" if live.live_at else ""
         screen.say(f"  {sign('live')} {deployed(live)} is live{at}{since}")
     return Exit.DONE
+
+
+@app.command
+def apply(
+    *,
+    file: Annotated[Path, Parameter(name=("-f", "--file"), help="The file of all environments.")],
+    force: Annotated[bool, Parameter(help="Even where a gate that waits or something live stands in the way.")] = False,
+    common: Common = NOTHING,
+) -> int:
+    """Make the environments of a file the ones there are; those that it does not name are removed."""
+    from signoff.spec.environments import read_environments
+    from signoff.wire.environments import EnvironmentsRequest
+
+    screen = Screen(common)
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise InvalidError(f"{file} cannot be read: {error.strerror}.", "Name the file with -f.") from error
+    found, problems = read_environments(content, filename=str(file))
+    for problem in problems:
+        screen.note(problem.text())
+    if found is None:
+        raise InvalidError(f"{file} was not applied.", "Mend what is said above.")
+    with connect(common) as client:
+        request = EnvironmentsRequest(document=content.decode(), filename=str(file)[-200:], force=force)
+        applied = client.apply_environments(request)
+    if screen.is_json:
+        screen.document(applied)
+        return Exit.DONE
+    for change in applied.changes:
+        screen.essential(change)
+    if not applied.changes:
+        screen.say("Nothing changed.")
+    for gate in applied.gates:
+        screen.say(f"  {safe(gate)} is asked by the new rules from now on")
+    for refusal in applied.despite:
+        screen.say(f"  [yellow]forced, although:[/] {safe(refusal)}")
+    return Exit.DONE
+
+
+def _tell_history(screen: Screen, found: Page[EnvironmentVersionBody]) -> int:
+    from signoff.cli.words import ago
+
+    if screen.is_json:
+        screen.document(found)
+        return Exit.DONE
+    for version in found.items:
+        screen.say(f"[bold]{version.number}[/]  {safe(version.by)}, {ago(version.at)}")
+        for change in version.changes:
+            screen.say(f"   {safe(change)}")
+    if not found.items:
+        screen.say("It is as it always was.")
+    return Exit.DONE
+
+
+def _glass(glass: dict[str, Any]) -> str:
+    who = f"{glass.get('required_approvals', 2)} of {', '.join(glass.get('approvers', ()))}"
+    return f"{who}; reviewed within {glass.get('expires_seconds', 0) / 3600:g} h, else {glass.get('on_expiry', '?')}"
 
 
 def _demands(found: EnvironmentBody) -> list[str]:

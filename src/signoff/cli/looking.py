@@ -67,7 +67,7 @@ def list_runs(
     common: Common = NOTHING,
 ) -> int:
     """Runs, newest first."""
-    from signoff.cli.words import age, few, sign, status, version_of
+    from signoff.cli.words import age, few, sign, standing, status, version_of
     from signoff.sdk.paging import gather
 
     if limit < 1:
@@ -91,7 +91,7 @@ def list_runs(
         [
             f"[bold]{safe(run.id)}[/]",
             version_of(run),
-            f"{sign(run.model_status)} {status(run.model_status)}",
+            f"{sign(standing(run))} {status(standing(run))}",
             safe(run.step or ""),
             f"{run.attempt}/{run.max_attempts}",
             safe(run.submitter),
@@ -128,6 +128,7 @@ def explain(
     /,
     *,
     step: Annotated[str | None, Parameter(help="The approval step. Default: the one that waits.")] = None,
+    person: Annotated[str | None, Parameter(metavar="NAME", help="Only about this person: can they, and why.")] = None,
     common: Common = NOTHING,
 ) -> int:
     """Tell what a run waits for, who can give it, and why others cannot."""
@@ -141,9 +142,14 @@ def explain(
         if chosen is None:
             _explain_without_gate(screen, body)
             return Exit.DONE
-        found = client.explain(body.id, chosen)
+        found = client.explain(body.id, chosen, person=person)
     if screen.is_json:
         screen.document(found)
+        return Exit.DONE
+    if person is not None:
+        told = next(who for who in found.people if who.person == person)
+        verb = "[green]can decide[/]" if told.can_decide else "cannot decide"
+        screen.say(f"[bold]{safe(person)}[/] {verb} about {safe(found.step)}: {safe(told.why)}.")
         return Exit.DONE
     screen.say(f"[bold]{safe(found.sentence)}[/]")
     for rule in found.rules:

@@ -7,7 +7,21 @@ from typing import TYPE_CHECKING
 
 from signoff.cli.screen import safe
 from signoff.cli.table import table
-from signoff.cli.words import ago, deployed, interval, number, outlook, sign, since, span, status, version_of
+from signoff.cli.words import (
+    ago,
+    deployed,
+    interval,
+    minute,
+    number,
+    outlook,
+    plain,
+    sign,
+    since,
+    span,
+    standing,
+    status,
+    version_of,
+)
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -22,11 +36,14 @@ _SAID = {"approve": "approved", "request_changes": "requested changes", "reject"
 
 def page(run: RunBody) -> Iterator[RenderableType]:
     """Everything, part by part."""
-    yield f"[bold]{version_of(run)}[/]  {sign(run.model_status)} {status(run.model_status)}"
+    yield f"[bold]{version_of(run)}[/]  {sign(standing(run))} {status(standing(run))}"
     yield (
         f"[dim]run {safe(run.id)} of {safe(run.pipeline)} · attempt {run.attempt} of {run.max_attempts} · "
         f"begun by {safe(run.submitter)} {ago(run.created_at)}[/]"
     )
+    if run.kind != "release":
+        about = f" of run {safe(run.parent_id)}" if run.parent_id else ""
+        yield f"[dim]{plain(run.kind)}{about}: nothing is trained or deployed[/]"
     if run.note:
         yield f"[dim]note:[/] {safe(run.note)}"
     if run.attempts:
@@ -115,6 +132,7 @@ def _metrics(found: EvidenceBody) -> RenderableType:
 def decision(said: DecisionBody) -> str:
     """One person's verdict, in a line."""
     who = "the pipeline's own rule" if said.is_policy else said.by
+    who += f" (for {said.on_behalf_of})" if said.on_behalf_of else ""
     about = ", ".join(f"{r.kind}: {r.subject}" if r.subject else r.kind for r in said.reasons)
     comment = f": {said.comment}" if said.comment else ""
     tail = f" [dim]({safe(about)})[/]" if about else ""
@@ -134,9 +152,14 @@ def _outlook(run: RunBody) -> Iterator[RenderableType]:
     gate = open_gate(run)
     if run.waits_for:
         yield f"\n[yellow]{safe(outlook(run.waits_for))}[/]"
+    if run.valid_until is not None and not run.has_expired_approval:
+        yield f"  [dim]the approval stands until {minute(run.valid_until)}[/]"
     if gate is not None:
         if gate.note:
             yield f"  [dim]{safe(gate.note)}[/]"
+        if gate.reminders and gate.remind_at is not None:
+            again = f"{gate.reminders} {'reminder' if gate.reminders == 1 else 'reminders'} sent"
+            yield f"  [dim]{again}, the next {minute(gate.remind_at)}[/]"
         yield f"  signoff approve {safe(run.id)}   [dim]shows what is signed, then asks[/]"
         yield f"  signoff explain {safe(run.id)}   [dim]tells who can decide, and why others cannot[/]"
     told = {step.error for attempt in run.attempts[-1:] for step in attempt.steps}

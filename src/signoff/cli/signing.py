@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from signoff.cli.run_page import decision, findings
+from signoff.cli.run_page import answers, decision, findings
 from signoff.cli.screen import safe
 from signoff.cli.table import table
 from signoff.cli.words import joined
@@ -30,6 +30,8 @@ def signing(run: RunBody, gate: GateBody, person: str, verdict: str) -> Iterator
     note = (attempt.note if attempt is not None else "") or run.note
     if note:
         yield f"[dim]note:[/] {safe(note)}"
+    if attempt is not None and attempt.asked:
+        yield from answers(attempt)
     found = list(findings(attempt)) if attempt is not None else []
     yield from found or ["\n[yellow]No metrics and no checks: nothing was tested before this gate.[/]"]
     rows = [

@@ -37,6 +37,7 @@ _SIGNS = {
     "skipped": ("-", "dim"),
     "cancelled": ("-", "dim"),
     "expired": ("-", "dim"),
+    "approval_expired": ("!", "yellow"),
     "superseded": ("-", "dim"),
     "replaced": ("-", "dim"),
     "rolled_back": ("↩", "dim"),
@@ -55,6 +56,12 @@ def status(status: str) -> str:
     """A status in words, coloured."""
     _, style = _SIGNS.get(status, ("·", "default"))
     return f"[{style}]{safe(plain(status))}[/]"
+
+
+def standing(run: RunSummary) -> str:
+    """Where the run's model stands, for `sign` and `status`: what nobody answered is not what was approved once."""
+    has_lapsed = run.model_status == "expired" and run.has_expired_approval
+    return "approval_expired" if has_lapsed else run.model_status
 
 
 def plain(status: str) -> str:
@@ -89,6 +96,11 @@ def since(moment: datetime, now: datetime | None = None) -> str:
 def moment(at: datetime) -> str:
     """A moment in the reader's own time zone."""
     return at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def minute(at: datetime) -> str:
+    """A moment to come, to the minute, in the reader's own time zone."""
+    return at.astimezone().strftime("%Y-%m-%d %H:%M")
 
 
 def version_of(run: RunSummary) -> str:

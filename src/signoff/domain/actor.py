@@ -100,6 +100,11 @@ class Directory:
         person = self.people.get(reference)
         return frozenset({person.name}) if person is not None and person.is_active else frozenset()
 
+    def able(self, model: str) -> frozenset[str]:
+        """Every active person who holds the approver role for `model`."""
+        people = self.people.values()
+        return frozenset(p.name for p in people if p.is_active and Role.APPROVER in p.roles and p.covers(model))
+
     def eligible(self, references: Iterable[str], model: str) -> frozenset[str]:
         """The people whom `references` name and who hold the approver role for `model`."""
         return frozenset[str]().union(*self.approvers(references, model).values())
@@ -109,16 +114,12 @@ class Directory:
 
         Everybody is looked at once, however many references there are.
         """
-        able = {
-            person.name: person
-            for person in self.people.values()
-            if person.is_active and Role.APPROVER in person.roles and person.covers(model)
-        }
+        able = self.able(model)
         groups: dict[str, set[str]] = {}
-        for person in able.values():
-            for group in person.groups:
-                groups.setdefault(GROUP_PREFIX + group, set()).add(person.name)
+        for person in able:
+            for group in self.people[person].groups:
+                groups.setdefault(GROUP_PREFIX + group, set()).add(person)
         return {
-            name: frozenset(groups.get(name, ()) if name.startswith(GROUP_PREFIX) else {name} & able.keys())
+            name: frozenset(groups.get(name, ()) if name.startswith(GROUP_PREFIX) else {name} & able)
             for name in references
         }

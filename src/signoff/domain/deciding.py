@@ -4,35 +4,73 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from signoff.domain.actor import Directory
 from signoff.domain.errors import (
     AlreadyDecidedError,
     CannotDecideError,
     ChecklistError,
+    ChooseAbsentError,
     CommentRequiredError,
     GateClosedError,
+    NotDelegatedError,
     SubjectChangedError,
 )
-from signoff.domain.explanation import why_not_decide
-from signoff.domain.gate import Decision, Gate, GateStatus, Verdict, deciders
+from signoff.domain.gate import Decision, Gate, GateStatus, Verdict
+from signoff.domain.standing import Room, decision_of, stands_in_for, why_not_decide, why_not_stand_in
+
+
+def choose_for_whom(room: Room, person: str, decisions: Sequence[Decision], wanted: str | None = None) -> str | None:
+    """Whom `person` decides for: somebody absent, or None for themselves. `wanted` is whom they name, if they do.
+
+    Raises:
+        NotDelegatedError: they do not stand in for whom they named, at present.
+        ChooseAbsentError: they could decide for several, and named none.
+    """
+    absent = [found.person for found in room.away if found.delegate == person]
+    if wanted is not None and wanted != person:
+        if wanted not in absent:
+            raise NotDelegatedError(
+                f"{wanted} has not named {person} to decide for them at present.",
+                f"{wanted} or an administrator can: `signoff delegate {person} --from DATE --until DATE`.",
+            )
+        return wanted
+    if wanted == person or why_not_decide(room, person) is None:
+        return None
+    open_for = stands_in_for(room, person, decisions)
+    if len(open_for) > 1:
+        raise ChooseAbsentError(
+            f"{person} stands in for {' and '.join(open_for)} at {room.gate.step}.",
+            f"Say for whom you decide: --for {open_for[0]}.",
+        )
+    return open_for[0] if open_for else None
 
 
 def check_can_decide(
-    gate: Gate, person: str, verdict: Verdict, decisions: Sequence[Decision], people: Directory, *, digest: str
+    room: Room,
+    person: str,
+    verdict: Verdict,
+    decisions: Sequence[Decision],
+    *,
+    digest: str,
+    on_behalf_of: str | None = None,
 ) -> None:
-    """Return when `person` may give `verdict` about the subject `digest` now.
+    """Return when `person` may give `verdict` about the subject `digest` now, for themselves or for somebody absent.
 
     Raises:
-        CannotDecideError: no rule counts them; the message says why and who could.
+        CannotDecideError: no rule counts whom they decide for, or they may not stand in; the message says who could.
         GateClosedError: it is decided already.
         SubjectChangedError: they looked at something else.
         AlreadyDecidedError: they decided before.
     """
-    reason = why_not_decide(gate, person, people)
+    gate = room.gate
+    voter = on_behalf_of or person
+    who, reason = voter, why_not_decide(room, voter)
+    if reason is None and on_behalf_of is not None:
+        who, reason = person, why_not_stand_in(room, person)
     if reason is not None:
-        who = sorted(deciders(gate, people))
-        hint = f"{' or '.join(who)} can." if who else "Nobody can at present: an administrator can add an approver."
-        raise CannotDecideError(f"{person} cannot decide about {gate.step}: {person} {reason}.", hint)
+        able = sorted(room.deciders)
+        hint = f"{' or '.join(able)} can." if able else "Nobody can at present: an administrator can add an approver."
+        for_whom = f" on behalf of {on_behalf_of}" if on_behalf_of is not None else ""
+        raise CannotDecideError(f"{person} cannot decide about {gate.step}{for_whom}: {who} {reason}.", hint)
     if gate.status is not GateStatus.OPEN:
         raise GateClosedError(
             f"{gate.step} of attempt {gate.attempt} is closed: {gate.status.replace('_', ' ')}{_by(gate, decisions)}.",
@@ -43,10 +81,11 @@ def check_can_decide(
             f"What you looked at ({digest}) is not what {gate.step} is about now ({gate.digest}).",
             f"Look again with `signoff show {gate.run_id}`, then decide.",
         )
-    mine = next((d for d in decisions if d.by == person and not d.is_withdrawn), None)
+    mine = decision_of(person, decisions) or decision_of(voter, decisions)
     if mine is not None:
+        named = f" for {mine.on_behalf_of}" if mine.on_behalf_of is not None else ""
         raise AlreadyDecidedError(
-            f"{person} already decided about {gate.step}: {mine.verdict.replace('_', ' ')}.",
+            f"{mine.by} already decided{named} about {gate.step}: {mine.verdict.replace('_', ' ')}.",
             f"`signoff withdraw {gate.run_id}` takes it back while the gate is open."
             if verdict != mine.verdict
             else "",

@@ -244,10 +244,11 @@ _ENDED_BADLY = {
 }
 
 
-def outcome(emergency: Emergency, review: RunStatus, now: datetime) -> tuple[Outcome, str]:
+def outcome(emergency: Emergency, review: RunStatus, now: datetime | None) -> tuple[Outcome, str]:
     """What to do about a deployed or escalated emergency whose after-review stands at `review`, and why in words.
 
-    A no is not waited out: it counts as overdue at once. An approval settles, however late.
+    A no is not waited out: it counts as overdue at once. An approval settles, however late. Without `now` no deadline
+    is judged.
     """
     if review is RunStatus.SUCCEEDED:
         return Outcome.SETTLE, "the after-review approved it"
@@ -255,7 +256,7 @@ def outcome(emergency: Emergency, review: RunStatus, now: datetime) -> tuple[Out
         return Outcome.WAIT, ""
     if review in _ENDED_BADLY:
         return Outcome.OVERDUE, _ENDED_BADLY[review]
-    if emergency.due_at is not None and now >= emergency.due_at:
+    if now is not None and emergency.due_at is not None and now >= emergency.due_at:
         return Outcome.OVERDUE, "the after-review did not approve it in time"
     return Outcome.WAIT, ""
 

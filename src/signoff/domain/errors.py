@@ -104,6 +104,24 @@ class ChecklistError(InvalidError):
     code = "checklist_incomplete"
 
 
+class DelegationError(InvalidError):
+    """A delegate or dates that cannot be."""
+
+    code = "bad_delegation"
+
+
+class NotDelegatedError(CannotDecideError):
+    """The person decided for did not name this delegate for now."""
+
+    code = "not_delegated"
+
+
+class ChooseAbsentError(InvalidError):
+    """A delegate stands in for several people here and did not say for whom they decide."""
+
+    code = "choose_absent"
+
+
 class AnswersError(InvalidError):
     """An answer to a reviewer's reason that names no reason, or says nothing."""
 

@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from signoff.domain.actor import Directory, Role
-from signoff.domain.gate import Decision, Evaluation, Gate, GateStatus, RuleState, counting
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """Whether one person can decide about a gate now, and why or why not."""
-
-    person: str
-    can_decide: bool
-    why: str
+from signoff.domain.deadlines import said
+from signoff.domain.gate import Decision, Evaluation, Gate, GateStatus, RuleState, deciders
+from signoff.domain.pipeline import OnTimeout
+from signoff.domain.standing import Room, Standing, standings
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,39 +22,78 @@ class Explanation:
     people: tuple[Standing, ...]
 
 
-def explain(gate: Gate, evaluation: Evaluation, decisions: Sequence[Decision], people: Directory) -> Explanation:
-    """Why `gate` stands where it does, and who can move it."""
+def explain(room: Room, evaluation: Evaluation, decisions: Sequence[Decision], *also: str) -> Explanation:
+    """Why the gate of `room` stands where it does, and who can move it; `also` names people to tell about besides."""
     rules = tuple(_of_rule(state) for state in evaluation.rules)
-    standings = tuple(standing(gate, name, decisions, people) for name in _of_interest(gate, people))
-    return Explanation(gate.status, _sentence(gate, evaluation), rules, standings)
+    people = tuple(standings(room, _of_interest(room, also), decisions))
+    return Explanation(room.gate.status, sentence(room, evaluation), rules, people)
 
 
-def _sentence(gate: Gate, evaluation: Evaluation) -> str:
+def sentence(room: Room, evaluation: Evaluation) -> str:
+    """What the gate of `room` waits for, or how it was closed."""
+    gate, people = room.gate, room.people
     if gate.status is not GateStatus.OPEN:
         closed = {
-            GateStatus.APPROVED: "is approved",
+            GateStatus.APPROVED: _approved(gate),
             GateStatus.REJECTED: "was rejected",
             GateStatus.CHANGES_REQUESTED: "is closed: changes were requested",
             GateStatus.VOID: f"is void: {gate.note}",
             GateStatus.CANCELLED: "was cancelled",
+            GateStatus.EXPIRED: f"expired: nobody answered in time{_by_then(gate)}",
         }[gate.status]
         return f"{gate.step} {closed}."
     missing = [state for state in evaluation.rules if state.missing]
     if not missing:
         return f"{gate.step} has what it needs; it closes in a moment."
-    wants = "; ".join(f"{_count(state.missing)} for {state.rule.name}, from {_from(state)}" for state in missing)
-    return f"{gate.step} waits for {wants}."
+    wants = "; ".join(f"{_count(state.missing)} for {state.rule.name}, from {_from(room, state)}" for state in missing)
+    return f"{gate.step} waits for {wants}{_until(gate, people)}."
+
+
+def _approved(gate: Gate) -> str:
+    if gate.valid_until is None:
+        return "is approved"
+    until = said(gate.valid_until, gate.opened_at)
+    return f"was approved, until {until}: the approval has expired" if gate.lapsed_at else f"is approved until {until}"
+
+
+def _by_then(gate: Gate) -> str:
+    return f", by {said(gate.expires_at, gate.opened_at)}" if gate.expires_at is not None else ""
+
+
+def _until(gate: Gate, people: Directory) -> str:
+    """How long it waits, and what comes then."""
+    if gate.expires_at is None:
+        return ""
+    moment = said(gate.expires_at, gate.opened_at)
+    if gate.on_timeout is OnTimeout.EXPIRE:
+        return f", until {moment}; then the run expires"
+    if gate.escalated_at is None:
+        return f", until {moment}; then {_further(gate, people)} asked too"
+    return f"; it was not decided by {moment}, so {_further(gate, people)} asked too"
+
+
+def _further(gate: Gate, people: Directory) -> str:
+    """Whom an escalation asks, with its verb: the people where any can decide, else the names in the file."""
+    before = deciders(replace(gate, escalated_at=None), people)
+    able = people.eligible(gate.escalate_to, gate.subject.model) - frozenset(gate.excluded)
+    names = sorted(able - before) or list(gate.escalate_to)
+    return f"{names[0]} is" if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]} are"
 
 
 def _count(number: int) -> str:
     return "1 more approval" if number == 1 else f"{number} more approvals"
 
 
-def _from(state: RuleState) -> str:
-    names = state.candidates
+def _from(room: Room, state: RuleState) -> str:
+    names = [_with_delegates(room, name) for name in state.candidates]
     if not names:
         return "nobody: no one else may give it. An administrator can add an approver"
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+def _with_delegates(room: Room, name: str) -> str:
+    delegates = [found.delegate for found in room.delegates_of(name)]
+    return f"{name} (away; {' or '.join(delegates)} may decide for them)" if delegates else name
 
 
 def _of_rule(state: RuleState) -> str:
@@ -70,42 +103,9 @@ def _of_rule(state: RuleState) -> str:
     return f"{state.rule.name}{where}: {have}{by}; named are {', '.join(state.rule.approvers)}"
 
 
-def _of_interest(gate: Gate, people: Directory) -> list[str]:
-    """Everybody whom a rule names, who is excluded, or who holds the approver role."""
-    rules = (*gate.rules, *gate.environment_rules)
-    named = {name for rule in rules for reference in rule.approvers for name in people.members(reference)}
-    approvers = {p.name for p in people.people.values() if Role.APPROVER in p.roles}
-    return sorted((named | approvers | set(gate.excluded)) & people.people.keys())
-
-
-def standing(gate: Gate, person: str, decisions: Sequence[Decision], people: Directory) -> Standing:
-    """Whether `person` can decide about `gate` now, and why or why not."""
-    reason = why_not_decide(gate, person, people)
-    if reason is not None:
-        return Standing(person, can_decide=False, why=reason)
-    mine = next((d for d in decisions if d.by == person and not d.is_withdrawn), None)
-    if mine is not None:
-        return Standing(person, can_decide=False, why=f"already decided: {mine.verdict.replace('_', ' ')}")
-    if gate.status is not GateStatus.OPEN:
-        return Standing(person, can_decide=False, why="the gate is closed")
-    rules = [r.name for r in (*gate.rules, *gate.environment_rules) if person in counting(gate, r, people)]
-    return Standing(person, can_decide=True, why=f"may decide for {', '.join(rules)}")
-
-
-def why_not_decide(gate: Gate, person: str, people: Directory) -> str | None:
-    """Why no rule of `gate` counts `person`, in words; None when one does."""
-    known = people.people.get(person)
-    if known is None or not known.is_active:
-        return "is not known to this server" if known is None else "is deactivated"
-    rules = (*gate.rules, *gate.environment_rules)
-    if any(person in counting(gate, rule, people) for rule in rules):
-        return None
-    named = {name for rule in rules for reference in rule.approvers for name in people.members(reference)}
-    if person in gate.excluded and (person in named or Role.APPROVER in known.roles):
-        return "submitted or contributed to this version, and the gate does not allow self-approval"
-    if person not in named:
-        references = sorted({reference for rule in rules for reference in rule.approvers})
-        return f"is not among the approvers ({', '.join(references)})"
-    if Role.APPROVER not in known.roles:
-        return "is named by a rule but does not hold the role approver"
-    return f"holds the role approver, but not for {gate.subject.model}"
+def _of_interest(room: Room, also: Sequence[str]) -> list[str]:
+    """Everybody whom a rule names, who is excluded, who stands in, or who holds the approver role; and `also`."""
+    people = room.people.people
+    approvers = {person.name for person in people.values() if Role.APPROVER in person.roles}
+    delegates = {found.delegate for found in room.away}
+    return sorted(((room.named | approvers | delegates | set(room.gate.excluded)) & people.keys()) | set(also))

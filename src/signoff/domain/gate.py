@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from signoff.domain.actor import Directory
-from signoff.domain.matching import assign
+from signoff.domain.matching import assign, helping
 from signoff.domain.pipeline import OnTimeout, RuleSpec
 from signoff.domain.version import digest_json
 
@@ -211,7 +211,11 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class RuleState:
-    """How far one rule is: who counts for it, who still could, and how many are missing."""
+    """How far one rule is: who counts for it, how many are missing, and whose approval would bring it further.
+
+    `candidates` are exactly those: an approval that fills another rule helps too where somebody counted there then
+    counts here. Of a rule that has all it needs they are the others whom it names.
+    """
 
     rule: RuleSpec
     counted: tuple[str, ...]
@@ -240,12 +244,12 @@ def counting(gate: Gate, rule: RuleSpec, people: Directory) -> frozenset[str]:
 
 def deciders(gate: Gate, people: Directory) -> frozenset[str]:
     """Everybody whose verdict `gate` would take now."""
-    rules = (*gate.rules, *gate.environment_rules)
-    return frozenset[str]().union(*_counting(gate, rules, people))
+    return frozenset[str]().union(*counting_all(gate, people))
 
 
-def _counting(gate: Gate, rules: Sequence[RuleSpec], people: Directory) -> list[frozenset[str]]:
-    """`counting` for each of `rules`, looking at everybody once."""
+def counting_all(gate: Gate, people: Directory) -> list[frozenset[str]]:
+    """`counting` for each of `gate.all_rules`, looking at everybody once."""
+    rules = gate.all_rules
     references = {reference for rule in rules for reference in rule.approvers}
     behind = people.approvers(references, gate.subject.model)
     excluded = frozenset(gate.excluded)
@@ -261,22 +265,18 @@ def evaluate(
     environment's rules, so that nobody is asked twice. Decisions on another subject, withdrawn ones and those of
     people who may no longer decide do not count. A gate without any rule is never approved.
     """
-    counts = _counting(gate, (*gate.rules, *gate.environment_rules), people)
+    rules = gate.present_rules
+    counts = counting_all(gate, people)
     may_decide = frozenset[str]().union(*counts)
-    standing = sorted(
-        (
-            d
-            for d in decisions
-            if not d.is_withdrawn and d.digest == gate.digest and (d.is_policy or d.by in may_decide)
-        ),
-        key=lambda d: (d.at, d.id),
-    )
+    mine = [d for d in decisions if not d.is_withdrawn and d.digest == gate.digest]
+    standing = sorted((d for d in mine if _counts(d, gate, may_decide, people)), key=lambda d: (d.at, d.id))
     closing = next((d for d in standing if d.verdict is not Verdict.APPROVE), None)
     approvals = [d for d in standing if d.verdict is Verdict.APPROVE]
     inherited = [d for d in earlier if d.verdict is Verdict.APPROVE and not d.is_withdrawn]
-    own = len(gate.rules)
+    inherited = [d for d in inherited if d.on_behalf_of is None or _may_stand_in(d.by, gate, people)]
+    own = len(rules)
     states = (
-        *_states(gate.rules, counts[:own], approvals, is_environment=False),
+        *_states(rules, counts[:own], approvals, is_environment=False),
         *_states(gate.environment_rules, counts[own:], [*approvals, *inherited], is_environment=True),
     )
     if closing is not None:
@@ -285,6 +285,32 @@ def evaluate(
     if states and all(state.missing == 0 for state in states):
         return Evaluation(GateStatus.APPROVED, states, standing[-1] if standing else None)
     return Evaluation(GateStatus.OPEN, states)
+
+
+def _counts(decision: Decision, gate: Gate, may_decide: frozenset[str], people: Directory) -> bool:
+    """Whether whoever decided, and whoever it was decided for, may still do so."""
+    if decision.is_policy:
+        return True
+    if decision.on_behalf_of is not None and not _may_stand_in(decision.by, gate, people):
+        return False
+    return decision.counts_as in may_decide
+
+
+def _may_stand_in(delegate: str, gate: Gate, people: Directory) -> bool:
+    """Whether `delegate` could decide about this model, and has no part in the version themselves."""
+    return delegate in people.able(gate.subject.model) and delegate not in gate.excluded
+
+
+def _distinct(approvals: Sequence[Decision]) -> frozenset[str]:
+    """Whose approvals these are, nobody counted twice: neither for themselves and for another, nor by two delegates."""
+    used: set[str] = set()
+    counted: set[str] = set()
+    for decision in sorted(approvals, key=lambda d: (d.at, d.id)):
+        names = {decision.by, decision.counts_as}
+        if not decision.is_policy and not names & used:
+            used |= names
+            counted.add(decision.counts_as)
+    return frozenset(counted)
 
 
 def _states(
@@ -299,14 +325,16 @@ def _states(
     by_policy = {rule.name for rule in rules if policy is not None and rule.allow_policy}
     open_rules = [rule for rule in rules if rule.name not in by_policy]
     eligible = {rule.name: able for rule, able in zip(rules, counts, strict=True)}
-    approvers = {d.by for d in approvals if not d.is_policy}
+    approvers = _distinct(approvals)
     seats = assign(open_rules, eligible, approvers)
-    others = sorted(frozenset[str]().union(*counts) - approvers)
+    others = sorted(frozenset[str]().union(*counts) - approvers.union(d.by for d in approvals))
+    helpful = helping(open_rules, eligible, seats)
     states = []
-    for rule, able in zip(rules, counts, strict=True):
+    for rule in rules:
         if policy is not None and rule.name in by_policy:
             counted: tuple[str, ...] = (policy,) * rule.required_approvals
         else:
             counted = tuple(sorted(p for p, name in seats.items() if name == rule.name))
+        able = helpful.get(rule.name, frozenset())
         states.append(RuleState(rule, counted, tuple(p for p in others if p in able), is_environment))
     return tuple(states)

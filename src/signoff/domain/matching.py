@@ -74,6 +74,32 @@ def _move(person: str, place: int, came_from: Mapping[int, str], seated: Sequenc
         place = former
 
 
+def helping(
+    rules: Sequence[RuleSpec], eligible: Mapping[str, frozenset[str]], seats: Mapping[str, str]
+) -> dict[str, frozenset[str]]:
+    """For each rule, the people one more of whose approvals would bring it further; of a full rule, whom it names.
+
+    `seats` is what `assign` gave. Somebody helps a rule who is eligible for it, or for one that a person seated there
+    could leave for it, and so on: the alternating paths that end at the rule.
+    """
+    holders: dict[str, list[str]] = {rule.name: [] for rule in rules}
+    for person, name in seats.items():
+        holders[name].append(person)
+    found: dict[str, frozenset[str]] = {}
+    for rule in rules:
+        if len(holders[rule.name]) >= rule.required_approvals:
+            found[rule.name] = eligible[rule.name]
+            continue
+        reached = [rule.name]
+        seen = {rule.name}
+        for name in reached:
+            leavers = [other for person, other in seats.items() if other not in seen and person in eligible[name]]
+            reached += dict.fromkeys(leavers)
+            seen.update(leavers)
+        found[rule.name] = frozenset[str]().union(*(eligible[name] for name in reached))
+    return found
+
+
 def is_satisfiable(rules: Sequence[RuleSpec], eligible: Mapping[str, frozenset[str]]) -> RuleSpec | None:
     """The first rule that cannot be filled even if everybody approved; None when all can."""
     everybody = {name for names in eligible.values() for name in names}

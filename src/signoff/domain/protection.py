@@ -15,6 +15,7 @@ from signoff.domain.environment import Deployment, DeploymentKind, Environment
 from signoff.domain.evidence import CheckStatus, Evidence, Provenance, Severity
 from signoff.domain.gate import Decision, Gate, GateStatus, Subject, evaluate
 from signoff.domain.pipeline import ApprovalStep, DeploymentStep, RuleSpec
+from signoff.domain.revocation import Revocation, revoked_gate
 from signoff.domain.run import Run
 from signoff.domain.span import span
 
@@ -169,24 +170,27 @@ def unapproved(
     *,
     manifest_digest: str,
     now: datetime,
+    revocation: Revocation | None = None,
 ) -> tuple[Gate | None, str] | None:
     """Why the approvals do not suffice to deploy at `position` now, and the gate to open again; None when they do.
 
     The gate is None where none guards this deployment, so that no decision could ever suffice. Asked when a
-    deployment begins and again right before it is carried out: a worker may have died in between.
+    deployment begins and again right before it is carried out: a worker may have died in between. `revocation` is the
+    newest one of this version.
     """
     missing = missing_rules(run, position, environment)
     if missing and guarding_gate(run, position) is None:
         names = ", ".join(rule.name for rule in missing)
         return None, f"{environment.name} now also demands the approval of {names}"
-    stale = stale_gate(run, position, decisions, people, manifest_digest, environment)
+    revoked = revoked_gate(run, position, revocation)
+    stale = revoked or stale_gate(run, position, decisions, people, manifest_digest, environment)
     return stale or expired_gate(run, position, now) or outdated_gate(run, position, environment, now)
 
 
 def is_superseded(run: Run, live: Deployment | None) -> bool:
     """Whether a newer version was deployed since `run` opened, so that deploying it would be a step back."""
     version = run.attempt.version
-    if live is None or version is None or run.created_at is None or live.kind is not DeploymentKind.RUN:
+    if live is None or version is None or run.created_at is None or live.kind is DeploymentKind.ROLLBACK:
         return False
     if live.run_id == run.id or live.live_at is None or live.live_at < run.created_at:
         return False

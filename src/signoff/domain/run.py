@@ -129,6 +129,7 @@ class Cause(StrEnum):
     CHANGES_REQUESTED = "changes_requested"
     REJECTED = "rejected"
     APPROVAL_EXPIRED = "approval_expired"
+    GLASS_BROKEN = "glass_broken"
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +214,12 @@ class Run:
     def open_gate(self) -> Gate | None:
         """The gate that waits now, if one does."""
         return next((g for g in self.gates if g.status is GateStatus.OPEN), None)
+
+
+def valid_until(run: Run) -> datetime | None:
+    """When the first approval of the present attempt expires; None when all of them last, or there is none."""
+    moments = (gate.valid_until for gate in run.gates if gate.status is GateStatus.APPROVED)
+    return min((moment for moment in moments if moment is not None), default=None)
 
 
 def is_deployment_ahead(run: Run) -> bool:

@@ -11,8 +11,10 @@ from urllib.parse import quote
 
 from signoff.sdk.errors import ApiError
 from signoff.sdk.transport import Content, Transport
+from signoff.wire.absence import DelegationBody, DelegationRequest
 from signoff.wire.body import Body, Page, Place
 from signoff.wire.catalogue import AuditBody, EnvironmentBody, InboxItem, MeBody, ModelBody, VersionBody
+from signoff.wire.environments import AppliedBody, EnvironmentRequest, EnvironmentsRequest, EnvironmentVersionBody
 from signoff.wire.gates import DecisionRequest, ExplanationBody, GateBody
 from signoff.wire.runs import (
     CommentBody,
@@ -192,9 +194,24 @@ class Client:
         """Take one's own decision back, while the gate is open."""
         return self._http.ask("DELETE", f"{_gate(run, step)}/decisions/mine", GateBody)
 
-    def explain(self, run: str, step: str) -> ExplanationBody:
-        """What a gate waits for, and who can give it."""
-        return self._http.ask("GET", f"{_gate(run, step)}/explanation", ExplanationBody)
+    def explain(self, run: str, step: str, *, person: str | None = None) -> ExplanationBody:
+        """What a gate waits for, who can give it, and why `person` can or cannot."""
+        query = {} if person is None else {"person": person}
+        return self._http.ask("GET", f"{_gate(run, step)}/explanation", ExplanationBody, query=query)
+
+    # absence
+
+    def list_delegations(self) -> Page[DelegationBody]:
+        """Who stands in for whom, now or later."""
+        return self._http.ask("GET", "/delegations", Page[DelegationBody])
+
+    def add_delegation(self, request: DelegationRequest) -> DelegationBody:
+        """Let somebody decide for the caller while they are away."""
+        return self._http.ask("POST", "/delegations", DelegationBody, body=request)
+
+    def end_delegation(self, delegation: str) -> DelegationBody:
+        """End a delegation now."""
+        return self._http.ask("DELETE", f"/delegations/{_name(delegation)}", DelegationBody)
 
     # models and environments
 
@@ -217,6 +234,18 @@ class Client:
     def get_environment(self, name: str) -> EnvironmentBody:
         """One environment."""
         return self._http.ask("GET", f"/environments/{_name(name)}", EnvironmentBody)
+
+    def apply_environments(self, request: EnvironmentsRequest) -> AppliedBody:
+        """Make the environments of a whole file the ones there are."""
+        return self._http.ask("PUT", "/environments", AppliedBody, body=request)
+
+    def set_environment(self, name: str, request: EnvironmentRequest) -> AppliedBody:
+        """Add an environment, or put another in its place."""
+        return self._http.ask("PUT", f"/environments/{_name(name)}", AppliedBody, body=request)
+
+    def environment_history(self, name: str) -> Page[EnvironmentVersionBody]:
+        """Who changed what about an environment, newest first."""
+        return self._http.ask("GET", f"/environments/{_name(name)}/history", Page[EnvironmentVersionBody])
 
     def list_deployments(
         self, *, environment: str | None = None, model: str | None = None, limit: int | None = None

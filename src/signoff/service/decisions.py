@@ -4,31 +4,36 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from signoff.domain.access import Do, Resource, authorize
 from signoff.domain.actor import Actor
 from signoff.domain.audit import Event
-from signoff.domain.deciding import check_can_decide, check_complete
+from signoff.domain.deciding import check_can_decide, check_complete, choose_for_whom
 from signoff.domain.errors import ConflictError, GateClosedError, NotFoundError
 from signoff.domain.gate import Decision, Evaluation, Gate, GateStatus, Reason, Verdict, evaluate
 from signoff.domain.run import Run, RunStatus
+from signoff.domain.standing import decision_of, room_of
 from signoff.engine.gates import earlier_approvals
 from signoff.engine.jobs import wake_run
 from signoff.service.desk import Desk, happened
-from signoff.store import gates, people, runs
+from signoff.store import absence, gates, people, runs
 from signoff.store.database import Transaction
 
 
 @dataclass(frozen=True, slots=True)
 class Verdicts:
-    """What one person says about one gate. `digest` is the subject that they saw."""
+    """What one person says about one gate. `digest` is the subject that they saw.
+
+    `on_behalf_of` names the absent person whom a delegate decides for, where the delegate has to choose.
+    """
 
     verdict: Verdict
     digest: str
     comment: str = ""
     reasons: tuple[Reason, ...] = ()
     ticked: tuple[str, ...] = ()
+    on_behalf_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +61,9 @@ def decide_gate(desk: Desk, actor: Actor, run_id: str, step: str, said: Verdicts
         gate = find_gate(run, step)
         directory = people.get_directory(tx)
         before = gates.list_decisions(tx, [gate.id])[gate.id]
-        check_can_decide(gate, actor.name, said.verdict, before, directory, digest=said.digest)
+        room = room_of(gate, directory, absence.list_present(tx, at))
+        absent = choose_for_whom(room, actor.name, before, said.on_behalf_of)
+        check_can_decide(room, actor.name, said.verdict, before, digest=said.digest, on_behalf_of=absent)
         check_complete(gate, said.verdict, said.comment, said.ticked)
         decision = Decision(
             id=secrets.token_hex(8),
@@ -67,6 +74,7 @@ def decide_gate(desk: Desk, actor: Actor, run_id: str, step: str, said: Verdicts
             comment=said.comment,
             reasons=said.reasons,
             ticked=said.ticked,
+            on_behalf_of=absent,
         )
         evaluation = evaluate(gate, [*before, decision], directory, earlier=earlier_approvals(tx, run, gate))
         decided = happened(
@@ -81,6 +89,7 @@ def decide_gate(desk: Desk, actor: Actor, run_id: str, step: str, said: Verdicts
             verdict=said.verdict.value,
             digest=said.digest,
             comment=said.comment,
+            **({"on_behalf_of": absent} if absent is not None else {}),
             reasons=[{"kind": r.kind.value, "subject": r.subject} for r in said.reasons],
         )
         gates.add_decision(tx, gate, decision, audit=[decided])
@@ -94,10 +103,10 @@ def _close(tx: Transaction, actor: Actor, run: Run, gate: Gate, status: GateStat
     closed = happened(
         Event.GATE_CLOSED, actor, at, run.id, run.model, step=gate.step, gate=gate.id, status=status.value
     )
-    gates.set_gate(tx, gate, status=status, at=at, audit=[closed])
+    gate = gates.set_gate(tx, gate, status=status, at=at, audit=[closed])
     runs.set_run(tx, run, status=RunStatus.RUNNING, at=at, audit=[])
     wake_run(tx, run.id)
-    return replace(gate, status=status, closed_at=at)
+    return gate
 
 
 def withdraw_decision(desk: Desk, actor: Actor, run_id: str, step: str | None = None) -> str:
@@ -127,7 +136,8 @@ def withdraw_decision(desk: Desk, actor: Actor, run_id: str, step: str | None = 
 
 
 def _mine(actor: Actor, decisions: Sequence[Decision]) -> Decision | None:
-    return next((d for d in decisions if d.by == actor.name and not d.is_withdrawn), None)
+    """The decision that the actor made, or that a delegate made for them."""
+    return decision_of(actor.name, decisions)
 
 
 def find_gate(run: Run, step: str | None) -> Gate:

@@ -6,21 +6,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from signoff.domain.absence import Delegation
 from signoff.domain.access import Do, Resource, authorize
 from signoff.domain.actor import GROUP_PREFIX, Actor, Directory
 from signoff.domain.audit import AuditEvent
 from signoff.domain.environment import Deployment, DeploymentStatus
 from signoff.domain.evidence import Evidence
-from signoff.domain.explanation import Explanation, Standing, explain, standing
+from signoff.domain.explanation import Explanation, explain, sentence
 from signoff.domain.feedback import label, unanswered
 from signoff.domain.gate import Decision, Gate, evaluate
 from signoff.domain.run import Attempt, Run
+from signoff.domain.standing import Room, Standing, room_of, standing
 from signoff.domain.status import ModelStatus, model_status
 from signoff.engine.gates import earlier_approvals
 from signoff.service.decisions import GateView, find_gate
 from signoff.service.desk import Desk
+from signoff.store import absence, deployments, evidence, gates, people, pipelines, runs
 from signoff.store import audit as audit_log
-from signoff.store import deployments, evidence, gates, people, pipelines, runs
 from signoff.store.database import Transaction
 
 
@@ -62,17 +64,17 @@ def get_run(desk: Desk, actor: Actor, run_id: str) -> RunView:
     with desk.database.read() as tx:
         run = runs.get_run(tx, runs.find_run_id(tx, run_id, submitter=actor.name))
         authorize(actor, Do.READ, Resource(run.model))
-        directory = people.get_directory(tx)
+        hall = _hall(desk, tx)
         attempts = runs.list_attempts(tx, run.id)
         found = gates.list_gates(tx, [run.id])
         decided = gates.list_decisions(tx, [gate.id for gate in found])
         digests = [s.evidence_digest for a in attempts for s in a.steps if s.evidence_digest]
         deployed = deployments.list_deployments(tx, run_ids=[run.id])
         return RunView(
-            line=_line(run, directory, decided, deployed),
+            line=_line(tx, run, hall, decided, deployed),
             source=pipelines.get_pipeline_source(tx, run.pipeline.digest),
             attempts=tuple(attempts),
-            gates=tuple(_gate_view(tx, run, gate, decided[gate.id], directory) for gate in found),
+            gates=tuple(_gate_view(tx, run, gate, decided[gate.id], hall.people) for gate in found),
             evidence=evidence.list_evidence(tx, digests),
             comments=tuple(evidence.list_comments(tx, run.id)),
             deployments=tuple(deployed),
@@ -93,37 +95,38 @@ def list_runs(
     """Runs, newest first. `waiting_on` is a person: the runs whose open gate they can decide about now."""
     authorize(actor, Do.READ)
     with desk.database.read() as tx:
-        directory = people.get_directory(tx)
+        hall = _hall(desk, tx)
         ids = None
         if waiting_on is not None:
-            waiting = _gates_of(tx, waiting_on, directory)
+            waiting = _gates_of(tx, waiting_on, hall)
             decided = gates.list_decisions(tx, [gate.id for gate in waiting])
-            ids = [g.run_id for g in waiting if standing(g, waiting_on, decided[g.id], directory).can_decide]
+            ids = [g.run_id for g in waiting if standing(hall.room(g), waiting_on, decided[g.id]).can_decide]
         found = runs.list_runs(
             tx, statuses=states, model=model, submitter=submitter, run_ids=ids, before=before, limit=limit
         )
-        return _lines(tx, found, directory)
+        return _lines(tx, found, hall)
 
 
 def list_inbox(desk: Desk, actor: Actor, *, limit: int = 100) -> list[InboxLine]:
     """The gates that wait for the reader first, then those of their own runs that wait for others; oldest first."""
     authorize(actor, Do.READ)
     with desk.database.read() as tx:
-        directory = people.get_directory(tx)
-        waiting = {gate.id: gate for gate in _gates_of(tx, actor.name, directory)}
+        hall = _hall(desk, tx)
+        waiting = {gate.id: gate for gate in _gates_of(tx, actor.name, hall)}
         own = runs.list_runs(tx, statuses=["waiting"], submitter=actor.name, limit=limit)
         waiting |= {run.open_gate.id: run.open_gate for run in own if run.open_gate is not None}
         found = runs.list_runs(tx, run_ids=[gate.run_id for gate in waiting.values()], limit=limit)
-        lines = {line.run.id: line for line in _lines(tx, found, directory)}
+        lines = {line.run.id: line for line in _lines(tx, found, hall)}
         decided = gates.list_decisions(tx, list(waiting))
         items = []
         for gate in waiting.values():
             if gate.run_id not in lines:
                 continue
             line = lines[gate.run_id]
-            view = _gate_view(tx, line.run, gate, decided[gate.id], directory)
-            words = explain(gate, view.evaluation, view.decisions, directory).sentence
-            items.append(InboxLine(line, gate, words, standing(gate, actor.name, decided[gate.id], directory)))
+            view = _gate_view(tx, line.run, gate, decided[gate.id], hall.people)
+            room = hall.room(gate)
+            words = sentence(room, view.evaluation)
+            items.append(InboxLine(line, gate, words, standing(room, actor.name, decided[gate.id])))
     return sorted(items, key=lambda item: (not item.standing.can_decide, item.gate.opened_at))
 
 
@@ -137,15 +140,18 @@ def get_gate(desk: Desk, actor: Actor, run_id: str, step: str | None) -> GateVie
         return _gate_view(tx, run, gate, decided, people.get_directory(tx))
 
 
-def explain_gate(desk: Desk, actor: Actor, run_id: str, step: str | None) -> tuple[Gate, Explanation]:
-    """What the gate waits for, who can give it, and why others cannot."""
+def explain_gate(
+    desk: Desk, actor: Actor, run_id: str, step: str | None, *, person: str | None = None
+) -> tuple[Gate, Explanation]:
+    """What the gate waits for, who can give it, and why others cannot; `person` is told about in any case."""
     with desk.database.read() as tx:
         run = runs.get_run(tx, runs.find_run_id(tx, run_id, submitter=actor.name))
         authorize(actor, Do.READ, Resource(run.model))
         gate = find_gate(run, step)
-        directory = people.get_directory(tx)
-        view = _gate_view(tx, run, gate, gates.list_decisions(tx, [gate.id])[gate.id], directory)
-        return gate, explain(gate, view.evaluation, view.decisions, directory)
+        hall = _hall(desk, tx)
+        view = _gate_view(tx, run, gate, gates.list_decisions(tx, [gate.id])[gate.id], hall.people)
+        also = [person] if person is not None else []
+        return gate, explain(hall.room(gate), view.evaluation, view.decisions, *also)
 
 
 def list_audit(
@@ -186,11 +192,27 @@ def follow_run(desk: Desk, actor: Actor, run_id: str, *, after: int) -> list[Aud
         return audit_log.list_events(tx, run_id=found, after=after, limit=200)
 
 
-def _gates_of(tx: Transaction, person: str, directory: Directory) -> list[Gate]:
-    """The open gates whose rules name `person` or a group of theirs."""
-    known = directory.people.get(person)
-    groups = [GROUP_PREFIX + group for group in (known.groups if known is not None else ())]
-    return gates.list_open_gates(tx, references=[person, *groups], limit=1000)
+@dataclass(frozen=True, slots=True)
+class _Hall:
+    """Everybody, and who is away now: what every gate of a list is looked at with."""
+
+    people: Directory
+    away: tuple[Delegation, ...]
+
+    def room(self, gate: Gate) -> Room:
+        return room_of(gate, self.people, self.away)
+
+
+def _hall(desk: Desk, tx: Transaction) -> _Hall:
+    return _Hall(people.get_directory(tx), tuple(absence.list_present(tx, desk.clock())))
+
+
+def _gates_of(tx: Transaction, person: str, hall: _Hall) -> list[Gate]:
+    """The open gates whose rules name `person`, somebody they stand in for, or a group of either."""
+    names = [person, *(found.person for found in hall.away if found.delegate == person)]
+    known = [found for name in names if (found := hall.people.people.get(name)) is not None]
+    groups = {GROUP_PREFIX + group for found in known for group in found.groups}
+    return gates.list_open_gates(tx, references=[*names, *sorted(groups)], limit=1000)
 
 
 def _gate_view(tx: Transaction, run: Run, gate: Gate, decided: Sequence[Decision], directory: Directory) -> GateView:
@@ -198,15 +220,15 @@ def _gate_view(tx: Transaction, run: Run, gate: Gate, decided: Sequence[Decision
     return GateView(gate, evaluate(gate, decided, directory, earlier=earlier), tuple(decided))
 
 
-def _lines(tx: Transaction, found: Sequence[Run], directory: Directory) -> list[RunLine]:
+def _lines(tx: Transaction, found: Sequence[Run], hall: _Hall) -> list[RunLine]:
     open_gates = [run.open_gate.id for run in found if run.open_gate is not None]
     decided = gates.list_decisions(tx, open_gates) if open_gates else {}
     deployed = deployments.list_deployments(tx, run_ids=[run.id for run in found]) if found else []
-    return [_line(run, directory, decided, [d for d in deployed if d.run_id == run.id]) for run in found]
+    return [_line(tx, run, hall, decided, [d for d in deployed if d.run_id == run.id]) for run in found]
 
 
 def _line(
-    run: Run, directory: Directory, decided: dict[str, list[Decision]], deployed: Sequence[Deployment]
+    tx: Transaction, run: Run, hall: _Hall, decided: dict[str, list[Decision]], deployed: Sequence[Deployment]
 ) -> RunLine:
     newest = deployed[0].status if deployed else None
     live = DeploymentStatus.LIVE if any(d.status is DeploymentStatus.LIVE for d in deployed) else newest
@@ -214,9 +236,8 @@ def _line(
     waits_for: str | None = None
     can_unblock: tuple[str, ...] = ()
     if gate is not None:
-        mine = decided.get(gate.id, [])
-        evaluation = evaluate(gate, mine, directory)
-        waits_for = explain(gate, evaluation, mine, directory).sentence
+        evaluation = _gate_view(tx, run, gate, decided.get(gate.id, []), hall.people).evaluation
+        waits_for = sentence(hall.room(gate), evaluation)
         can_unblock = tuple(sorted({name for state in evaluation.rules if state.missing for name in state.candidates}))
     elif run.status == "changes_requested":
         waits_for = _wants_of_submitter(run)

@@ -30,7 +30,7 @@ class ModelBody(Body):
 
 
 class EnvironmentBody(Body):
-    """An environment with its protection rules, as the administrator wrote them."""
+    """An environment with its protection rules. `frozen` says until when nothing is deployed there now, and why."""
 
     name: str
     deployer: dict[str, Any]
@@ -39,6 +39,9 @@ class EnvironmentBody(Body):
     max_age_seconds: float | None = None
     accept_claimed: bool = False
     promote_to: str | None = None
+    freeze: list[dict[str, Any]] = []
+    frozen: str | None = None
+    break_glass: dict[str, Any] | None = None
     live: list[DeploymentBody] = []
 
 

@@ -24,13 +24,17 @@ class ReasonRequest(Request):
 
 
 class DecisionRequest(Request):
-    """A verdict on exactly what `digest` names: the subject that the reviewer saw."""
+    """A verdict on exactly what `digest` names: the subject that the reviewer saw.
+
+    `on_behalf_of` is for a delegate: the absent person whom they decide for, where it could be several.
+    """
 
     verdict: str = Field(pattern=r"^(approve|request_changes|reject)$")
     digest: str = Field(max_length=100)
     comment: str = Field(default="", max_length=20_000)
     reasons: list[ReasonRequest] = Field(default=[], max_length=50)
     ticked: list[str] = Field(default=[], max_length=100)
+    on_behalf_of: str | None = Field(default=None, max_length=200)
 
 
 class DecisionBody(Body):
@@ -47,6 +51,7 @@ class DecisionBody(Body):
     at: Moment
     is_withdrawn: bool = False
     is_policy: bool = False
+    on_behalf_of: str | None = None
 
 
 class RuleBody(Body):
@@ -74,7 +79,11 @@ class SubjectBody(Body):
 
 
 class GateBody(Body):
-    """A gate with its rules and every decision about it."""
+    """A gate with its rules and every decision about it.
+
+    While it waits: `expires_at` is its deadline, and `on_timeout` (expire or escalate, to `escalate_to`) what follows.
+    Once it is approved: the approval stands until `valid_until`; `lapsed_at` says that it has expired since.
+    """
 
     id: str
     run_id: str
@@ -91,14 +100,27 @@ class GateBody(Body):
     opened_at: Moment
     closed_at: Moment | None = None
     note: str = ""
+    on_timeout: str = "expire"
+    escalate_to: list[str] = []
+    expires_at: Moment | None = None
+    escalated_at: Moment | None = None
+    remind_at: Moment | None = None
+    reminders: int = 0
+    valid_until: Moment | None = None
+    lapsed_at: Moment | None = None
 
 
 class StandingBody(Body):
-    """Whether one person can decide now, and why or why not."""
+    """Whether one person can decide now, and why or why not.
+
+    `is_own`: as themselves. `stands_in_for`: the absent people for whom they can.
+    """
 
     person: str
     can_decide: bool
     why: str
+    is_own: bool = True
+    stands_in_for: list[str] = []
 
 
 class ExplanationBody(Body):

@@ -103,7 +103,12 @@ class CommentBody(Body):
 
 
 class RunSummary(Body):
-    """A run as lists show it. `waits_for` is in words; `can_unblock` are the people who can move it."""
+    """A run as lists show it. `waits_for` is in words; `can_unblock` are the people who can move it.
+
+    `kind` is release, reapproval or after_review; the latter two are about what run `parent_id` (if any) approved.
+    `expires_at` is the deadline of the gate that waits. `valid_until`: until when what was approved stands;
+    `has_expired_approval`: that has passed, and nobody has approved anew.
+    """
 
     id: str
     model: str
@@ -118,6 +123,11 @@ class RunSummary(Body):
     note: str = ""
     waits_for: str | None = None
     can_unblock: list[str] = []
+    kind: str = "release"
+    parent_id: str | None = None
+    expires_at: Moment | None = None
+    valid_until: Moment | None = None
+    has_expired_approval: bool = False
     created_at: Moment
     ended_at: Moment | None = None
     error: str | None = None
