@@ -102,10 +102,11 @@ def test_every_exit_status_is_in_the_reference() -> None:
 
 
 def test_every_route_is_in_the_reference() -> None:
-    from signoff.api import catalogue, gates, health, runs
+    from signoff.api import catalogue, environments, gates, health, runs
 
     text = re.sub(r"\?[^`]*`", "`", (REFERENCE / "rest.md").read_text())
-    routes = [r for router in (catalogue, gates, health, runs) for r in router.router.routes if isinstance(r, APIRoute)]
+    routers = (catalogue, environments, gates, health, runs)
+    routes = [r for router in routers for r in router.router.routes if isinstance(r, APIRoute)]
     assert len(routes) > 20
     paths = {re.sub(r"\{(run_id|deployment_id)\}", "{id}", route.path) for route in routes}
     missing = {path for path in paths if not re.search(rf"[ `]{re.escape(path)}[`,]", text)}

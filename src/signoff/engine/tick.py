@@ -7,14 +7,15 @@ from functools import partial
 
 from signoff.domain.environment import Deployment, DeploymentStatus
 from signoff.domain.errors import SignoffError
-from signoff.engine import freezes
+from signoff.engine import emergencies, freezes
 from signoff.engine.deadlines import keep_deadlines, moment_to_act
 from signoff.engine.deploying_by_hand import BY_HAND
 from signoff.engine.jobs import RUNS_QUEUE, wake_by_hand, wake_run
 from signoff.engine.machinery import LOG, Machinery
 from signoff.ports import Release
-from signoff.store import deployments, evidence, people, queue, runs
+from signoff.store import deployments, evidence, people, queue
 from signoff.store.environments import get_environments
+from signoff.store.waiting import list_stuck_runs
 
 STUCK_AFTER = timedelta(minutes=2)
 KEEP_JOBS = timedelta(days=7)
@@ -27,6 +28,7 @@ def tick(machinery: Machinery) -> None:
     now = moment_to_act(machinery)
     if now is not None:
         keep_deadlines(machinery, now)
+        emergencies.attend(machinery, now)
     wake_stuck(machinery)
     freezes.wake_due(machinery)
     keep_serving(machinery)
@@ -39,9 +41,7 @@ def wake_stuck(machinery: Machinery) -> int:
     """
     before = machinery.clock() - STUCK_AFTER
     with machinery.database.begin() as tx:
-        stuck = {
-            f"run/{run_id}": partial(wake_run, tx, run_id) for run_id in runs.list_stuck_runs(tx, older_than=before)
-        }
+        stuck = {f"run/{run_id}": partial(wake_run, tx, run_id) for run_id in list_stuck_runs(tx, older_than=before)}
         for one in deployments.list_deployments(tx, statuses=[DeploymentStatus.DEPLOYING]):
             if one.kind in BY_HAND and one.started_at < before:
                 lock = f"deployment/{one.environment}/{one.model}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from signoff.domain.errors import NotFoundError, SignoffError
 from signoff.engine.jobs import queue_state
 from signoff.service.desk import Desk
-from signoff.store import figures, gates, runs
+from signoff.store import figures, gates
 from signoff.store.migrate import is_current
 from signoff.store.queue import QueueState
 
@@ -60,7 +60,7 @@ def measure(desk: Desk) -> Figures:
     with desk.database.begin() as tx:
         return Figures(
             gate_ages=gates.gate_ages(tx, now=desk.clock()),
-            runs=runs.count_runs(tx),
+            runs=figures.count_runs(tx),
             queue=queue_state(tx),
             decisions=figures.count_decisions(tx),
             step_seconds=figures.step_seconds(tx, now=desk.clock()),

@@ -7,13 +7,25 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 
 from signoff.store.database import Transaction
-from signoff.store.tables import decisions, steps
+from signoff.store.tables import decisions, runs, steps
 
 
 def count_decisions(tx: Transaction) -> dict[str, int]:
     """Decisions by verdict, withdrawn ones left out."""
     query = select(decisions.c.verdict, func.count()).where(~decisions.c.is_withdrawn).group_by(decisions.c.verdict)
     return {str(verdict): int(count) for verdict, count in tx.execute(query)}
+
+
+def count_runs(tx: Transaction) -> dict[str, int]:
+    """How many runs stand where: status -> count."""
+    rows = tx.execute(select(runs.c.status, func.count()).group_by(runs.c.status)).all()
+    return {str(status): int(count) for status, count in rows}
+
+
+def list_kinds(tx: Transaction, run_ids: Collection[str]) -> dict[str, tuple[RunKind, RunStatus]]:
+    """Run id -> why it exists and where it stands."""
+    found = tx.execute(select(runs.c.id, runs.c.kind, runs.c.status).where(runs.c.id.in_(run_ids)))
+    return {row.id: (RunKind(row.kind), RunStatus(row.status)) for row in found}
 
 
 def step_seconds(tx: Transaction, *, now: datetime) -> list[tuple[str, str, float]]:

@@ -6,12 +6,12 @@ match and `FencedError` is raised, so that a stalled worker that wakes up change
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, func, insert, select, tuple_, update
+from sqlalchemy import Row, bindparam, insert, select, tuple_, update
 
 from signoff.domain.audit import AuditEvent
 from signoff.domain.errors import AmbiguousError, FencedError, NotFoundError
@@ -364,32 +364,6 @@ def set_version(
 def _expect_one(count: int, run: Run) -> None:
     if count != 1:
         raise FencedError(f"Run {run.id} was moved on by somebody else meanwhile.", "Read it again.")
-
-
-def count_runs(tx: Transaction) -> dict[str, int]:
-    """How many runs stand where: status -> count."""
-    rows = tx.execute(select(runs.c.status, func.count()).group_by(runs.c.status)).all()
-    return {str(status): int(count) for status, count in rows}
-
-
-def list_kinds(tx: Transaction, run_ids: Collection[str]) -> dict[str, tuple[RunKind, RunStatus]]:
-    """Run id -> why it exists and where it stands."""
-    found = tx.execute(select(runs.c.id, runs.c.kind, runs.c.status).where(runs.c.id.in_(run_ids)))
-    return {row.id: (RunKind(row.kind), RunStatus(row.status)) for row in found}
-
-
-def list_stuck_runs(tx: Transaction, *, older_than: datetime, limit: int = 100) -> list[str]:
-    """Runs that should be moving but were not touched since `older_than`: their wake-up may have been lost.
-
-    Those that wait for a moment are not among them.
-    """
-    query = (
-        select(runs.c.id)
-        .where(runs.c.status == RunStatus.RUNNING.value, runs.c.updated_at < older_than, runs.c.wake_at.is_(None))
-        .order_by(runs.c.updated_at)
-        .limit(limit)
-    )
-    return [str(run_id) for run_id in tx.scalars(query)]
 
 
 _RUNNING = (

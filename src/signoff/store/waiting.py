@@ -1,13 +1,13 @@
-"""Runs that wait for a moment rather than for people: when to look at them again."""
+"""Runs that nobody has to move on: those that wait for a moment, and those whose wake-up was lost."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from signoff.domain.errors import FencedError
-from signoff.domain.run import Run
+from signoff.domain.run import Run, RunStatus
 from signoff.store.database import Transaction
 from signoff.store.tables import runs
 
@@ -33,3 +33,17 @@ def take_waiting(tx: Transaction) -> list[str]:
     """Every run that waits for a moment, because what it waits for may have changed; whoever asked wakes them."""
     waiting = update(runs).where(runs.c.wake_at.is_not(None))
     return sorted(tx.scalars(waiting.values(wake_at=None).returning(runs.c.id)))
+
+
+def list_stuck_runs(tx: Transaction, *, older_than: datetime, limit: int = 100) -> list[str]:
+    """Runs that should be moving but were not touched since `older_than`: their wake-up may have been lost.
+
+    Those that wait for a moment are not among them.
+    """
+    query = (
+        select(runs.c.id)
+        .where(runs.c.status == RunStatus.RUNNING.value, runs.c.updated_at < older_than, runs.c.wake_at.is_(None))
+        .order_by(runs.c.updated_at)
+        .limit(limit)
+    )
+    return [str(run_id) for run_id in tx.scalars(query)]
