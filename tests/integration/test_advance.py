@@ -450,7 +450,7 @@ def test_an_unhealthy_deployment_fails_the_run_and_the_former_version_serves_on(
     second = house.submit(pipeline)
     house.decide("bob", second, "approve")
     body = house.run(second)
-    assert (body["status"], body["deployments"][0]["status"]) == ("failed", "failed")
+    assert (body["status"], body["deployments"][0]["status"]) == ("failed", "unhealthy")
     assert "did not get healthy" in body["error"]
     live = house.deployer.current(LOCAL, MODEL)
     assert live is not None

@@ -63,7 +63,7 @@ def test_a_second_rollback_goes_further_back_and_not_forward(house: House) -> No
         assert live(house) == expected
     with house.unchanged():
         answer = house.as_("bob").post(PATH, {"why": "x"})
-    assert "was live in production before v1" in refused(answer, 404, "not_found")
+    assert "was live in production before v1" in refused(answer, 404, "no_former_version")
 
 
 def test_repeating_the_job_is_harmless(house: House) -> None:
@@ -82,12 +82,12 @@ def test_repeating_the_job_is_harmless(house: House) -> None:
 @pytest.mark.parametrize(
     ("path", "body", "status", "code", "words"),
     [
-        (PATH, {"why": "x", "to": "2"}, 409, "conflict", "is what production serves now"),
-        (PATH, {"why": "x", "to": "9"}, 404, "not_found", "was never live"),
-        (PATH, {"why": "  "}, 422, "invalid", "needs a reason"),
+        (PATH, {"why": "x", "to": "2"}, 409, "already_live", "is what production serves now"),
+        (PATH, {"why": "x", "to": "9"}, 404, "never_live", "was never live"),
+        (PATH, {"why": "  "}, 422, "reason_required", "needs a reason"),
         (PATH.replace("production", "mars"), {"why": "x"}, 422, "unknown_environment", "called mars"),
-        (PATH.replace("production", "staging"), {"why": "x"}, 404, "not_found", "is live in staging"),
-        (PATH.replace(MODEL, "churn"), {"why": "x"}, 404, "not_found", "of churn is live"),
+        (PATH.replace("production", "staging"), {"why": "x"}, 404, "nothing_live", "is live in staging"),
+        (PATH.replace(MODEL, "churn"), {"why": "x"}, 404, "nothing_live", "of churn is live"),
     ],
 )
 def test_a_rollback_to_nowhere_is_refused(
@@ -112,7 +112,7 @@ def test_a_second_rollback_waits_for_the_first(house: House) -> None:
     made(house.as_("bob").post(PATH, {"why": "x"}))
     with house.unchanged():
         answer = house.as_("carol").post(PATH, {"why": "y"})
-    assert "is under way" in refused(answer, 409, "conflict")
+    assert "is under way" in refused(answer, 409, "deployment_under_way")
 
 
 def test_a_rollback_to_bytes_that_changed_fails_and_the_present_version_stays(house: House) -> None:
@@ -127,26 +127,59 @@ def test_a_rollback_to_bytes_that_changed_fails_and_the_present_version_stays(ho
     assert house.types()[-1] == "deployment.failed"
 
 
-@pytest.mark.parametrize("how", ["unhealthy", "registry down"])
-def test_a_rollback_that_fails_leaves_the_present_version_and_may_be_asked_again(house: House, how: str) -> None:
+def test_a_rollback_that_could_not_be_carried_out_leaves_the_present_version_and_may_be_asked_again(
+    house: House,
+) -> None:
     deployed(house, 2, LOCALLY)
     path = PATH.replace("production", "local")
-    if how == "unhealthy":
-        house.deployer.failing = UnhealthyError("v1 did not get healthy.")
-    else:
-        house.registry.is_down = True
+    house.registry.is_down = True
     wanted = made(house.as_("bob").post(path, {"why": "x"}))
     house.work()
     assert made(house.as_("dave").get(f"/deployments/{wanted['id']}"))["status"] == "failed"
     present = house.deployer.current(LOCAL, MODEL)
     assert present is not None
     assert present.version == "2"
-    house.deployer.failing, house.registry.is_down = None, False
+    house.registry.is_down = False
     made(house.as_("bob").post(path, {"why": "x"}))
     house.work()
     back = house.deployer.current(LOCAL, MODEL)
     assert back is not None
     assert back.version == "1"
+
+
+def test_a_version_that_failed_its_last_health_check_is_not_rolled_back_to(house: House) -> None:
+    deployed(house, 3, LOCALLY)
+    path = PATH.replace("production", "local")
+    house.deployer.failing = UnhealthyError("v2 did not get healthy.")
+    wanted = made(house.as_("bob").post(path, {"why": "x"}))
+    house.work()
+    failed = made(house.as_("dave").get(f"/deployments/{wanted['id']}"))
+    assert (failed["version"], failed["status"]) == ("2", "unhealthy")
+    house.deployer.failing = None
+    with house.unchanged():
+        answer = house.as_("bob").post(path, {"why": "x", "to": "2"})
+    said = refused(answer, 409, "last_deployment_unhealthy")
+    assert said.startswith("fraud-detector v2 failed its health check when it was last deployed to local.")
+    # Without a version the one before it is taken.
+    assert made(house.as_("bob").post(path, {"why": "x"}))["version"] == "1"
+
+
+def test_after_a_rollback_to_a_named_version_the_next_goes_back_in_time_from_there(house: House) -> None:
+    deployed(house, 4)
+    made(house.as_("bob").post(PATH, {"why": "x", "to": "2"}))
+    house.work()
+    assert live(house) == "2"
+    # v3 was live in between, but only after v2.
+    assert made(house.as_("bob").post(PATH, {"why": "x"}))["version"] == "1"
+
+
+def test_what_was_deployed_after_a_rollback_leads_back_to_what_the_rollback_brought(house: House) -> None:
+    deployed(house, 3)
+    made(house.as_("bob").post(PATH, {"why": "x"}))
+    house.work()
+    deployed(house, 1)
+    assert live(house) == "4"
+    assert made(house.as_("bob").post(PATH, {"why": "x"}))["version"] == "2"
 
 
 def test_a_run_queues_behind_a_rollback_and_goes_on_after_it(house: House) -> None:

@@ -31,8 +31,8 @@ from signoff.domain.next_action import (
     next_action,
 )
 from signoff.domain.pipeline import ApprovalStep, DeploymentStep, Step, TestStep, TrainingStep
-from signoff.domain.run import Run, RunStatus, StepStatus
-from signoff.engine import attempts, deploying, gates, testing, training
+from signoff.domain.run import Run, RunKind, RunStatus, StepStatus
+from signoff.engine import attempts, deploying, emergencies, gates, testing, training
 from signoff.engine.events import event
 from signoff.engine.jobs import wake_run
 from signoff.engine.machinery import LOG, Machinery, scratch_of
@@ -242,4 +242,6 @@ def _finish(machinery: Machinery, run: Run, action: Finish) -> Run:
         error = action.reason if action.status is not RunStatus.SUCCEEDED else None
         ended = runs.set_run(tx, run, status=action.status, at=at, audit=[done], error=error or None)
     LOG.info("run ended", run=run.id, status=action.status.value)
+    if ended.kind is RunKind.AFTER_REVIEW:
+        emergencies.review_ended(machinery, ended)
     return ended

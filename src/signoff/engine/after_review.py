@@ -49,7 +49,7 @@ def add_after_review(
         submitter=emergency.requested_by,
         attempt=Attempt(
             number=1,
-            cause=Cause.SUBMITTED,
+            cause=Cause.GLASS_BROKEN,
             steps=review_steps(pipeline, position),
             version=version,
             contributors=tuple(sorted({*emergency.people, *made})),

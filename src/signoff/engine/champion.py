@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from signoff.domain.environment import LOCAL, Environment
+from signoff.domain.environment import LOCAL, Deployment, Environment
 from signoff.domain.evidence import Champion, Metric, Provenance
-from signoff.domain.run import Run
+from signoff.domain.run import Run, RunKind
 from signoff.domain.version import ModelVersion
 from signoff.engine.machinery import Machinery
-from signoff.store import deployments, evidence, runs
+from signoff.store import deployments, emergencies, evidence, runs
 from signoff.store.database import Transaction
 from signoff.store.environments import get_environments
 
@@ -24,30 +24,46 @@ def guarded_environment(tx: Transaction, run: Run, position: int, *, hold: bool 
 
 
 def find_champion(machinery: Machinery, run: Run, position: int) -> tuple[Champion, ModelVersion] | None:
-    """The version to beat, asked of the registry now; None when there is none, or it is the candidate itself."""
+    """The version to beat, asked of the registry now; None when there is none, or it is the candidate itself.
+
+    In the review after an emergency the candidate serves already: it has to beat what it replaced.
+    """
+    if run.kind is RunKind.AFTER_REVIEW:
+        return _former(machinery, run)
     with machinery.database.begin() as tx:
         environment = guarded_environment(tx, run, position) or get_environments(tx)[LOCAL.name]
     version = machinery.tracking.alias(run.model, environment.deployer.alias)
     candidate = run.attempt.version
     if version is None or (candidate is not None and version.version == candidate.version):
         return None
-    return Champion(version.version, version.digest, _metrics(machinery, environment, version)), version
-
-
-def _metrics(machinery: Machinery, environment: Environment, version: ModelVersion) -> dict[str, Metric]:
-    """What was measured of the champion when it was signed off; else what was logged with it."""
-    claimed = {name: Metric(name, value, Provenance.CLAIMED) for name, value in version.metrics.items()}
     with machinery.database.begin() as tx:
         live = deployments.find_live(tx, environment.name, version.model)
-        if live is None or live.digest != version.digest:
-            return claimed
-        digests = [
-            step.evidence_digest
-            for attempt in runs.list_attempts(tx, live.run_id)
-            if attempt.version is not None and attempt.version.digest == version.digest
-            for step in attempt.steps
-            if step.evidence_digest is not None
-        ]
-        found = evidence.list_evidence(tx, digests)
+        return Champion(version.version, version.digest, _metrics(tx, live, version)), version
+
+
+def _former(machinery: Machinery, run: Run) -> tuple[Champion, ModelVersion] | None:
+    """The version that the emergency replaced; None when nothing was live there."""
+    with machinery.database.begin() as tx:
+        emergency = emergencies.find_of_run(tx, run.id)
+        if emergency is None or emergency.former_id is None:
+            return None
+        former = deployments.get_deployment(tx, emergency.former_id)
+        version = deployments.get_version(tx, former.id)
+        return Champion(version.version, version.digest, _metrics(tx, former, version)), version
+
+
+def _metrics(tx: Transaction, deployed: Deployment | None, version: ModelVersion) -> dict[str, Metric]:
+    """What was measured of the champion when it was signed off; else what was logged with it."""
+    claimed = {name: Metric(name, value, Provenance.CLAIMED) for name, value in version.metrics.items()}
+    if deployed is None or deployed.digest != version.digest:
+        return claimed
+    digests = [
+        step.evidence_digest
+        for attempt in runs.list_attempts(tx, deployed.run_id)
+        if attempt.version is not None and attempt.version.digest == version.digest
+        for step in attempt.steps
+        if step.evidence_digest is not None
+    ]
+    found = evidence.list_evidence(tx, digests)
     measured = {m.name: replace(m, step=None) for digest in digests for m in found[digest].metrics}
     return {**claimed, **measured}

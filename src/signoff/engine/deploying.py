@@ -23,7 +23,7 @@ from signoff.engine.jobs import wake_run
 from signoff.engine.machinery import Machinery, scratch_of
 from signoff.engine.testing import evidence_digests
 from signoff.ports import Release
-from signoff.store import deployments, evidence, gates, people, runs
+from signoff.store import deployments, evidence, gates, people, revocations, runs
 from signoff.store.database import Transaction
 from signoff.store.environments import get_environments
 
@@ -90,6 +90,7 @@ def _void_now(
         people.get_directory(tx),
         manifest_digest=version.digest if version else "",
         now=machinery.clock(),
+        revocation=revocations.find_newest(tx, version.model, version.version) if version else None,
     )
     if old is None:
         return None
@@ -162,11 +163,19 @@ def deploy(machinery: Machinery, run: Run, step: DeploymentStep) -> Run:
         )
         decided = gates.list_decisions(tx, [gate.id for gate in run.gates])
         directory = people.get_directory(tx)
+        revoked = revocations.find_newest(tx, version.model, version.version)
     live = next((d for d in place if d.status is DeploymentStatus.DEPLOYING), place[0] if place else None)
     if live is None or live.run_id != run.id:
         raise MachineryError(f"{step.name} lost its place in {environment.name}.", "`signoff retry` takes it again.")
     stale = unapproved(
-        run, position, environment, decided, directory, manifest_digest=found.digest, now=machinery.clock()
+        run,
+        position,
+        environment,
+        decided,
+        directory,
+        manifest_digest=found.digest,
+        now=machinery.clock(),
+        revocation=revoked,
     )
     if stale is not None or found.digest != version.digest:
         why = stale[1] if stale else f"the model's bytes changed ({version.digest} then, {found.digest} now)"

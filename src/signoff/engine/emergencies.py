@@ -72,9 +72,8 @@ def set_not_broken(tx: Transaction, deployment: Deployment, why: str, *, at: dat
     call_off(tx, found.run_id, "the emergency deployment failed", at=at)
 
 
-def attend(machinery: Machinery) -> None:
+def attend(machinery: Machinery, now: datetime) -> None:
     """The tick's part: requests that nobody confirmed, and every debt."""
-    now = machinery.clock()
     with machinery.database.begin() as tx:
         environments = get_environments(tx)
         for waiting in emergencies.list_emergencies(tx, [EmergencyStatus.REQUESTED]):
@@ -89,7 +88,7 @@ def attend(machinery: Machinery) -> None:
                     )
         owed = emergencies.list_emergencies(tx, IN_DEBT)
     for one in owed:
-        look_at(machinery, one.id)
+        look_at(machinery, one.id, now)
 
 
 def look_at_all(machinery: Machinery, environment: str, model: str) -> None:
@@ -108,8 +107,8 @@ def review_ended(machinery: Machinery, run: Run) -> None:
         look_at(machinery, found.id)
 
 
-def look_at(machinery: Machinery, emergency_id: str) -> None:
-    """Do what is to be done about a debt now, if anything is."""
+def look_at(machinery: Machinery, emergency_id: str, now: datetime | None = None) -> None:
+    """Do what is to be done about a debt now, if anything is; `now` judges its deadline, which only the tick does."""
     at = machinery.clock()
     with machinery.database.begin() as tx:
         found = emergencies.get_emergency(tx, emergency_id, lock=True)
@@ -124,7 +123,7 @@ def look_at(machinery: Machinery, emergency_id: str) -> None:
         if mine.status is not DeploymentStatus.LIVE:
             _was_replaced(tx, found, at)
             return
-        what, why = outcome(found, runs.get_run(tx, found.run_id or "").status, at)
+        what, why = outcome(found, runs.get_run(tx, found.run_id or "").status, now)
         if what is Outcome.SETTLE:
             settled = event_of(Event.GLASS_SETTLED, found, at, ending=why)
             emergencies.set_emergency(tx, found, EmergencyStatus.SETTLED, audit=[settled], ended_at=at, note=why)

@@ -12,19 +12,20 @@ from signoff.domain.audit import AuditEvent, Event
 from signoff.domain.deadlines import opening
 from signoff.domain.environment import LOCAL, Environment
 from signoff.domain.errors import MachineryError
-from signoff.domain.evidence import Champion, CheckStatus, Evidence
-from signoff.domain.expression import judge_check, may_auto_approve, parse
+from signoff.domain.evidence import Champion, Evidence
+from signoff.domain.expression import Answer, may_auto_approve, parse
 from signoff.domain.gate import POLICY_PREFIX, Decision, Gate, GateStatus, Subject, Verdict, evaluate
 from signoff.domain.next_action import ConfirmGate, EndGateStep, OpenGate
 from signoff.domain.pipeline import ApprovalStep, DeploymentStep, TestStep
+from signoff.domain.revocation import is_voided
 from signoff.domain.run import Run, RunKind, RunStatus, StepStatus
 from signoff.domain.version import ModelVersion
 from signoff.engine.champion import find_champion, guarded_environment
 from signoff.engine.events import event
 from signoff.engine.machinery import LOG, Machinery, scratch_of
 from signoff.engine.reapproval import renew_parent
-from signoff.engine.testing import earlier_evidence, evidence_digests, scope_of
-from signoff.store import evidence, gates, people, runs
+from signoff.engine.testing import earlier_evidence, evidence_digests, judge_again, scope_of
+from signoff.store import evidence, gates, people, revocations, runs
 from signoff.store.database import Transaction
 from signoff.store.environments import get_environments
 
@@ -48,7 +49,8 @@ def open_gate(machinery: Machinery, run: Run, action: OpenGate) -> Run:
             answer = may_auto_approve(
                 parse(step.auto_approve_if), scope_of(run, version, found, champion[0] if champion else None)
             )
-            if answer and (answer.is_measured or accepts_claimed):
+            why = _why_not_by_policy(tx, run, version, answer, accepts_claimed=accepts_claimed)
+            if why is None:
                 decision = Decision(
                     id=secrets.token_hex(8),
                     by=POLICY_PREFIX + run.pipeline.digest,
@@ -59,7 +61,6 @@ def open_gate(machinery: Machinery, run: Run, action: OpenGate) -> Run:
                     saw=answer.seen,
                 )
             else:
-                why = answer.reason if not answer else "its metrics are claimed, and the environment wants measured"
                 gate = replace(gate, note=". ".join(filter(None, [gate.note, f"Not approved by policy: {why}"])))
         gates.add_gate(tx, gate, audit=[event(Event.GATE_OPENED, run, at, **_said(gate))])
         if decision is not None:
@@ -70,10 +71,26 @@ def open_gate(machinery: Machinery, run: Run, action: OpenGate) -> Run:
         return replace(run, gates=(*run.gates, gate))
 
 
+def _why_not_by_policy(
+    tx: Transaction, run: Run, version: ModelVersion, answer: Answer, *, accepts_claimed: bool
+) -> str | None:
+    """Why the policy does not approve, in words; None when it does. What people took back or skipped, people judge."""
+    if not answer:
+        return answer.reason
+    if not (answer.is_measured or accepts_claimed):
+        return "its metrics are claimed, and the environment wants measured"
+    if run.kind is RunKind.AFTER_REVIEW:
+        return "it was deployed without review, and people are to look at it"
+    revoked = revocations.list_in_force(tx, [version.model]).get((version.model, version.version))
+    return revoked.words if revoked is not None else None
+
+
 def _gate(run: Run, step: ApprovalStep, position: int, environment: Environment | None, at: datetime) -> Gate:
     former = run.gate(step.name)
     guards = environment is not None and run.pipeline.is_last_gate_before_deployment(position)
-    excluded = () if step.allow_self_approval else tuple(sorted({run.submitter, *run.attempt.contributors}))
+    # Who broke the glass does not review it, whatever the pipeline allows.
+    may_all = step.allow_self_approval and run.kind is not RunKind.AFTER_REVIEW
+    excluded = () if may_all else tuple(sorted({run.submitter, *run.attempt.contributors}))
     return Gate(
         id=secrets.token_hex(8),
         run_id=run.id,
@@ -168,11 +185,15 @@ def confirm_gate(machinery: Machinery, run: Run, action: ConfirmGate) -> Run:
     with machinery.database.begin() as tx:
         decided = gates.list_decisions(tx, [gate.id])[gate.id]
         evaluation = evaluate(gate, decided, people.get_directory(tx), earlier=earlier_approvals(tx, run, gate))
-        if evaluation.status is GateStatus.APPROVED:
+        revoked = revocations.find_newest(tx, version.model, version.version)
+        why = "somebody who approved may no longer decide here"
+        if revoked is not None and is_voided(gate, revoked):
+            why = revoked.words
+        elif evaluation.status is GateStatus.APPROVED:
             renew_parent(tx, run, action.step, gate, at)
             approved = event(Event.STEP_SUCCEEDED, run, at, step=action.step.name, digest=gate.digest)
             return runs.set_step(tx, run, action.step.name, status=StepStatus.SUCCEEDED, at=at, audit=[approved])
-    return void_gate(machinery, run, gate, "somebody who approved may no longer decide here")
+    return void_gate(machinery, run, gate, why)
 
 
 def _present_version(machinery: Machinery, run: Run, version: ModelVersion) -> ModelVersion:
@@ -208,15 +229,9 @@ def _changed_answers(
 ) -> list[str]:
     """The names of the checks of `item` that answer otherwise with `champion`."""
     step = run.pipeline.step(item.step)
-    scope = scope_of(run, version, found, champion)
-    before: dict[str, CheckStatus] = {check.name: check.status for check in item.checks}
-    checks = step.checks if isinstance(step, TestStep) else ()
-    return [
-        check.name
-        for check in checks
-        if judge_check(check.name, parse(check.that), scope, check.severity, check.without_champion).status
-        is not before.get(check.name)
-    ]
+    before = {check.name: check.status for check in item.checks}
+    now = judge_again(step, scope_of(run, version, found, champion), item) if isinstance(step, TestStep) else {}
+    return [name for name, status in now.items() if status is not before.get(name)]
 
 
 def void_gate(
