@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from signoff.cli.evidence_page import evidence
 from signoff.cli.screen import safe
-from signoff.cli.table import table
 from signoff.cli.words import (
     ago,
     deployed,
-    interval,
     minute,
-    number,
     outlook,
     plain,
     sign,
@@ -26,7 +24,6 @@ from signoff.cli.words import (
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from signoff.wire.evidence import EvidenceBody
     from signoff.wire.gates import DecisionBody, GateBody
     from signoff.wire.runs import AttemptBody, RunBody, StepBody
 
@@ -91,42 +88,6 @@ def findings(attempt: AttemptBody) -> Iterator[RenderableType]:
     for step in attempt.steps:
         if step.evidence is not None:
             yield from evidence(step.name, step.evidence)
-
-
-def evidence(name: str, found: EvidenceBody) -> Iterator[RenderableType]:
-    """What one step found out."""
-    if found.metrics:
-        yield f"\n[bold]Metrics[/] [dim]of {safe(name)}[/]"
-        yield _metrics(found)
-    if found.checks:
-        yield f"\n[bold]Checks[/] [dim]of {safe(name)}[/]"
-        for check in found.checks:
-            label = "" if check.name == check.expression else f"{safe(check.name)}: "
-            mild = " [dim](warns only)[/]" if check.severity == "warn" else ""
-            why = f"  [dim]{safe(check.reason)}[/]" if check.reason else ""
-            yield f"  {sign(check.status)} {label}{safe(check.expression)}{mild}{why}"
-    for note in found.notes:
-        yield f"  [dim]{safe(note)}[/]"
-    if found.files:
-        yield f"  [dim]files: {', '.join(safe(file.path) for file in found.files)}[/]"
-
-
-def _metrics(found: EvidenceBody) -> RenderableType:
-    """Metrics in a table: only the columns that somebody filled in."""
-    champion = {metric.name: number(metric.value) for metric in found.champion_metrics}
-    columns: dict[str, list[str]] = {
-        "": [safe(metric.name) for metric in found.metrics],
-        "value": [f"[bold]{safe(number(metric.value))}[/]" for metric in found.metrics],
-        "interval": [interval(metric) for metric in found.metrics],
-        "n": ["" if metric.n is None else f"{metric.n:,}" for metric in found.metrics],
-        "provenance": [
-            "measured" if metric.provenance == "measured" else f"[yellow]{safe(metric.provenance)}[/]"
-            for metric in found.metrics
-        ],
-        f"champion v{safe(found.champion_version)}": [champion.get(metric.name, "") for metric in found.metrics],
-    }
-    filled = {heading: cells for heading, cells in columns.items() if any(cells)}
-    return table(list(filled), list(zip(*filled.values(), strict=True)))
 
 
 def decision(said: DecisionBody) -> str:
