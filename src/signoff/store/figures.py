@@ -22,12 +22,6 @@ def count_runs(tx: Transaction) -> dict[str, int]:
     return {str(status): int(count) for status, count in rows}
 
 
-def list_kinds(tx: Transaction, run_ids: Collection[str]) -> dict[str, tuple[RunKind, RunStatus]]:
-    """Run id -> why it exists and where it stands."""
-    found = tx.execute(select(runs.c.id, runs.c.kind, runs.c.status).where(runs.c.id.in_(run_ids)))
-    return {row.id: (RunKind(row.kind), RunStatus(row.status)) for row in found}
-
-
 def step_seconds(tx: Transaction, *, now: datetime) -> list[tuple[str, str, float]]:
     """(type, status, median seconds) of the steps that ended within a day."""
     took = func.extract("epoch", steps.c.ended_at - steps.c.started_at)

@@ -6,7 +6,7 @@ match and `FencedError` is raised, so that a stalled worker that wakes up change
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -364,6 +364,12 @@ def set_version(
 def _expect_one(count: int, run: Run) -> None:
     if count != 1:
         raise FencedError(f"Run {run.id} was moved on by somebody else meanwhile.", "Read it again.")
+
+
+def list_kinds(tx: Transaction, run_ids: Collection[str]) -> dict[str, tuple[RunKind, RunStatus]]:
+    """Run id -> why it exists and where it stands."""
+    found = tx.execute(select(runs.c.id, runs.c.kind, runs.c.status).where(runs.c.id.in_(run_ids)))
+    return {row.id: (RunKind(row.kind), RunStatus(row.status)) for row in found}
 
 
 _RUNNING = (
