@@ -9,10 +9,8 @@ takes turns on one durable database. Each decision closes its gate: checked, aud
 from __future__ import annotations
 
 import argparse
-import cProfile
 import itertools
 import json
-import pstats
 import re
 import statistics
 import subprocess
@@ -24,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from counting import counted, processor_ms, profiled
 from psycopg.types.json import Jsonb
 from stage import BOB, FIRST, Stage, about, in_threads, percentile, report, signed_in, stage
 
@@ -191,8 +190,12 @@ def measure(made: Stage, seconds: float, rounds: int, *, profile: bool) -> dict[
         with recorded() as raw:
             service.decide(FIRST)
         sent = marked(raw)
+        with counted() as count:
+            service.decide(next(numbers))
+        processor_ms(lambda: service.decide(next(numbers)), 200)
+        spent = processor_ms(lambda: service.decide(next(numbers)), 500)
         if profile:
-            profiled(service, numbers)
+            profiled(lambda: service.decide(next(numbers)), 2000)
         bare = [Bare(made.url, sent) for _ in range(CLIENTS)]
         mine: list[Client] = [service.decide] * CLIENTS
         floor: list[Client] = [client.decide for client in bare]
@@ -223,7 +226,8 @@ def measure(made: Stage, seconds: float, rounds: int, *, profile: bool) -> dict[
             client.close()
     middle = {key: statistics.median(values) for key, values in found.items()}
     return {
-        "statements_per_decision": len(sent),
+        "statements_per_decision": count.statements,
+        "service_processor_ms_per_decision": round(spent, 2),
         "bare_1_thread_per_second": round(middle["1b"]),
         "service_1_thread_per_second": round(middle["1"]),
         "ratio_1_thread": ratio(found["1"], found["1b"]),
@@ -239,17 +243,6 @@ def measure(made: Stage, seconds: float, rounds: int, *, profile: bool) -> dict[
 def ratio(mine: list[float], theirs: list[float]) -> float:
     """The median of the rounds' ratios."""
     return round(statistics.median(a / b for a, b in zip(mine, theirs, strict=True)), 2)
-
-
-def profiled(service: Service, numbers: Iterator[int]) -> None:
-    """Print where the time of 2,000 decisions in one thread goes."""
-    profiler = cProfile.Profile()
-    profiler.enable()
-    for _ in range(2000):
-        service.decide(next(numbers))
-    profiler.disable()
-    pstats.Stats(profiler).sort_stats("tottime").print_stats(40)
-    pstats.Stats(profiler).sort_stats("cumulative").print_stats(60)
 
 
 def main() -> None:

@@ -1,27 +1,34 @@
 """Whole runs a second that nobody has to look at, with one and two workers, on the doubles of registry and target.
 
-    python benchmarks/runs.py [--runs 150] [--rounds 3]
+    python benchmarks/runs.py [--runs 150] [--rounds 3] [--profile]
 
 Each run is submitted through the service, its checks read the logged metrics, the policy approves, and it is deployed
 to a target that does nothing: every rule, row, hash and audit event is real. The floor is the same number of jobs of
-the queue's library that do nothing, one worker. Submitting is timed apart, for it happens before.
+the queue's library that do nothing, one worker. Submitting is timed apart, for it happens before. Before that, runs
+are driven in this process, one after another, and what one sends to the database is counted.
 """
 
 from __future__ import annotations
 
 import argparse
 import itertools
+import logging
 import statistics
 import time
 
 import psycopg
+import structlog
 from actors import BARE_TASK, started
+from counting import counted, processor_ms, profiled
 from procrastinate import App, SyncPsycopgConnector
 from procrastinate.types import JSONDict
 from stage import MODELS, Stage, about, by_policy, in_threads, report, stage
 
+from signoff.engine.advance import advance
+
 WITHIN_SECONDS = 60.0
 SUBMITTERS = 4
+WARM = 64
 
 
 def submit(made: Stage, count: int) -> float:
@@ -68,8 +75,37 @@ def rows(connection: psycopg.Connection, query: str) -> int:
     return int(row[0])
 
 
+def one_by_one(made: Stage, *, profile: bool) -> dict[str, object]:
+    """What one run sends to the database, and takes of the processor of a worker, without the queue."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    many = (3 if profile else 2) * WARM + 1
+    with made.desk() as desk, made.machinery() as machinery:
+        ids = iter([made.submit(desk, by_policy(number % MODELS), number % MODELS) for number in range(many)])
+
+        def one() -> None:
+            advance(machinery, next(ids))
+
+        processor_ms(one, WARM)
+        with counted() as count:
+            one()
+        took = processor_ms(one, WARM)
+        if profile:
+            profiled(one, WARM)
+    with psycopg.connect(made.owner, autocommit=True) as connection:
+        connection.execute("DELETE FROM procrastinate_jobs")
+        assert rows(connection, "SELECT count(*) FROM runs WHERE status = 'succeeded'") == many
+    return {
+        "transactions_per_run": count.transactions,
+        "statements_per_run": count.statements,
+        "reads_per_run": count.reads,
+        "worker_processor_ms_per_run": round(took, 1),
+    }
+
+
 def measure(made: Stage, runs: int, rounds: int) -> dict[str, object]:
     found: dict[str, list[float]] = {}
+    with psycopg.connect(made.owner) as connection:
+        before = rows(connection, "SELECT count(*) FROM runs WHERE status = 'succeeded'")
     for _ in range(rounds):
         figures = {}
         defer_bare(made, runs)
@@ -82,7 +118,7 @@ def measure(made: Stage, runs: int, rounds: int) -> dict[str, object]:
         print("  " + "   ".join(f"{name} {value:5.0f}/s" for name, value in figures.items()), flush=True)
     with psycopg.connect(made.owner) as connection:
         succeeded = rows(connection, "SELECT count(*) FROM runs WHERE status = 'succeeded'")
-        assert succeeded == rounds * runs * 2, f"{succeeded} runs succeeded of {rounds * runs * 2}"
+        assert succeeded - before == rounds * runs * 2, f"{succeeded - before} runs succeeded of {rounds * runs * 2}"
     middle = {f"{name}_per_second": round(statistics.median(values), 1) for name, values in found.items()}
     more = [two / one for one, two in zip(found["runs_1_worker"], found["runs_2_worker"], strict=True)]
     return {**middle, "ratio_2_workers_to_1": round(statistics.median(more), 2), "failed": 0}
@@ -92,11 +128,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--runs", type=int, default=150)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--profile", action="store_true", help="say where the time of a run goes as well")
     arguments = parser.parse_args()
     known = about()
     print(known)
     with stage() as made:
-        figures = measure(made, arguments.runs, arguments.rounds)
+        counts = one_by_one(made, profile=arguments.profile)
+        figures = {**counts, **measure(made, arguments.runs, arguments.rounds)}
     report("runs", known, figures)
 
 
