@@ -10,12 +10,23 @@ twelfth and so on, which adds up to the whole however often one looks. Everybody
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
-from signoff.domain.evidence import CheckResult, CheckStatus, Metric, Provenance, Severity, SliceResult
+from signoff.domain.evidence import (
+    Champion,
+    CheckResult,
+    CheckStatus,
+    Evidence,
+    Metric,
+    Provenance,
+    Severity,
+    SliceResult,
+)
 from signoff.domain.expression import Expression, Origin, Scope, judge_check, parse
 from signoff.domain.pipeline import Check, OnUncertain
+from signoff.domain.version import ModelVersion
 
 CONFIDENCE = 0.95
 """How sure an answer is where nobody says otherwise; that of `auto_approve_if`."""
@@ -94,6 +105,53 @@ def judge_checks(
     return tuple(_settled(question.check, found) for question, found in zip(questions, answers, strict=True))
 
 
+def scope_among(
+    version: ModelVersion,
+    attempt: int,
+    found: Iterable[Evidence],
+    champion: Champion | None,
+    corrected: Collection[str] = (),
+) -> Scope:
+    """What expressions may read: claimed metrics, over them what was measured; of one name the latest.
+
+    Differences to the champion count where they are to this one. `corrected` are the steps whose answers are corrected:
+    by them the scope's level is that of ``auto_approve_if``, which looks at the same rows.
+    """
+    metrics = {metric.name: metric for metric in claimed_metrics(version)}
+    by_step: dict[str, dict[str, Metric]] = {}
+    delta: dict[str, Metric] = {}
+    compared: dict[str, Metric] = {}
+    share = 1.0
+    for item in found:
+        own = {metric.name: metric for metric in item.metrics}
+        metrics |= own
+        by_step[item.step] = own
+        if item.step in corrected:
+            share = min(share, share_of(looks_of(item)))
+        if champion is None or item.champion is None or item.champion.digest != champion.digest:
+            continue
+        for comparison in item.comparisons:
+            name = comparison.metric
+            conflict = own[name].conflict if name in own else ""
+            delta[name] = replace(comparison.difference, step=item.step, conflict=conflict)
+            if name in item.champion.metrics:
+                compared[name] = item.champion.metrics[name]
+    if champion is not None and compared:
+        champion = replace(champion, metrics={**champion.metrics, **compared})
+    level = level_of(CONFIDENCE, share=share)
+    return Scope(metrics, by_step, champion, version.version, version.tags, attempt, delta, level)
+
+
+def claimed_metrics(version: ModelVersion) -> tuple[Metric, ...]:
+    """The metrics that came with the version: claimed."""
+    return tuple(Metric(name, value, Provenance.CLAIMED) for name, value in sorted(version.metrics.items()))
+
+
+def looks_of(found: Evidence) -> int:
+    """How often these rows were looked at; 1 where nobody knows the rows."""
+    return found.test_set.looks if found.test_set is not None else 1
+
+
 def _corrected(questions: Sequence[_Question], share: float) -> list[CheckResult]:
     """Holm's method: who is sure at the strictest level leaves, and the others need to be a little less sure."""
     answers: dict[int, CheckResult] = {}
@@ -118,8 +176,12 @@ def _settled(check: Check, found: CheckResult) -> CheckResult:
     return replace(found, status=CheckStatus.PASSED, reason=f"{found.reason}; the check lets that pass")
 
 
+_parse = lru_cache(maxsize=512)(parse)
+"""What the checks of a pipeline say is read once, however many versions they judge."""
+
+
 def _questions(check: Check, scope: Scope, slices: Sequence[SliceResult]) -> list[_Question]:
-    expression = parse(check.that)
+    expression = _parse(check.that)
     if check.for_each is None:
         return [_Question(check, expression, scope, check.name)]
     found: dict[str, list[SliceResult]] = {}

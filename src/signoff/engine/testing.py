@@ -10,7 +10,7 @@ from signoff.domain.audit import Event
 from signoff.domain.errors import DigestMismatchError, MachineryError
 from signoff.domain.evidence import Champion, CheckStatus, Evidence, Metric, Provenance
 from signoff.domain.expression import Scope
-from signoff.domain.judging import CONFIDENCE, judge_checks, level_of, no_answers, share_of
+from signoff.domain.judging import claimed_metrics, judge_checks, looks_of, no_answers, scope_among
 from signoff.domain.pipeline import ApprovalStep, TestStep
 from signoff.domain.run import Run, StepStatus
 from signoff.domain.version import ModelVersion
@@ -173,11 +173,6 @@ def _run(
     return ended.output, tracking.id
 
 
-def claimed_metrics(version: ModelVersion) -> tuple[Metric, ...]:
-    """The metrics that came with the version: claimed."""
-    return tuple(Metric(name, value, Provenance.CLAIMED) for name, value in sorted(version.metrics.items()))
-
-
 def evidence_digests(run: Run, position: int) -> list[str]:
     """The digests of the evidence of the steps before number `position` in the present attempt, in order."""
     digests = (run.attempt.step(step.name).evidence_digest for step in run.pipeline.steps[:position])
@@ -190,39 +185,9 @@ def earlier_evidence(run: Run, position: int, found: Mapping[str, Evidence]) -> 
 
 
 def scope_of(run: Run, version: ModelVersion, found: Iterable[Evidence], champion: Champion | None) -> Scope:
-    """What expressions may read: claimed metrics, over them what was measured; of one name the latest.
-
-    Differences to the champion count where they are to this one. The scope's level is what ``auto_approve_if`` needs.
-    """
-    metrics = {metric.name: metric for metric in claimed_metrics(version)}
-    by_step: dict[str, dict[str, Metric]] = {}
-    delta: dict[str, Metric] = {}
-    compared: dict[str, Metric] = {}
-    share = 1.0
-    for item in found:
-        own = {metric.name: metric for metric in item.metrics}
-        metrics |= own
-        by_step[item.step] = own
-        step = run.pipeline.step(item.step)
-        if isinstance(step, TestStep) and step.correct:
-            share = min(share, share_of(looks_of(item)))
-        if champion is None or item.champion is None or item.champion.digest != champion.digest:
-            continue
-        for comparison in item.comparisons:
-            name = comparison.metric
-            conflict = own[name].conflict if name in own else ""
-            delta[name] = replace(comparison.difference, step=item.step, conflict=conflict)
-            if name in item.champion.metrics:
-                compared[name] = item.champion.metrics[name]
-    if champion is not None:
-        champion = replace(champion, metrics={**champion.metrics, **compared})
-    level = level_of(CONFIDENCE, share=share)
-    return Scope(metrics, by_step, champion, version.version, version.tags, run.attempt.number, delta, level)
-
-
-def looks_of(found: Evidence) -> int:
-    """How often these rows were looked at; 1 where nobody knows the rows."""
-    return found.test_set.looks if found.test_set is not None else 1
+    """What expressions may read in this attempt, once `found` was found out."""
+    corrected = {step.name for step in run.pipeline.steps if isinstance(step, TestStep) and step.correct}
+    return scope_among(version, run.attempt.number, found, champion, corrected)
 
 
 def judge_again(step: TestStep, scope: Scope, found: Evidence) -> dict[str, CheckStatus]:
