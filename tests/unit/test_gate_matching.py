@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from factories import a_decision, a_gate, a_rule, approvers
 from signoff.domain.actor import Directory
 from signoff.domain.gate import GateStatus, evaluate
-from signoff.domain.matching import assign, is_satisfiable
+from signoff.domain.matching import assign, helping, is_satisfiable
 from signoff.domain.pipeline import RuleSpec
 
 NAMES = ("ann", "ben", "bob", "carol", "dora")
@@ -50,6 +50,39 @@ def test_as_many_places_are_filled_as_any_choice_could_fill(
     assert all(list(seats.values()).count(rule.name) <= rule.required_approvals for rule in rules)
     shuffled = order.sample(people, len(people))
     assert assign(rules, eligible, shuffled) == seats
+
+
+def fills_further(
+    rules: Sequence[RuleSpec],
+    eligible: Mapping[str, frozenset[str]],
+    people: Sequence[str],
+    wanted: str,
+    before: Mapping[str, int],
+) -> bool:
+    """Whether some way to give each person one rule or none fills `wanted` once more, and no other rule less."""
+    choices = [[None, *(rule.name for rule in rules if person in eligible[rule.name])] for person in people]
+    need = {rule.name: before[rule.name] + (rule.name == wanted) for rule in rules}
+    return any(
+        all(chosen.count(name) >= number for name, number in need.items()) for chosen in itertools.product(*choices)
+    )
+
+
+@settings(deadline=None)
+@given(cases(), st.lists(st.sampled_from(NAMES), unique=True, max_size=3))
+def test_exactly_those_help_whose_approval_brings_a_rule_further(
+    case: tuple[list[RuleSpec], dict[str, frozenset[str]]], people: list[str]
+) -> None:
+    rules, eligible = case
+    seats = assign(rules, eligible, people)
+    before = {rule.name: list(seats.values()).count(rule.name) for rule in rules}
+    helpful = helping(rules, eligible, seats)
+    for rule in rules:
+        if before[rule.name] >= rule.required_approvals:
+            assert helpful[rule.name] == eligible[rule.name]
+            continue
+        for person in set(NAMES) - set(people):
+            helps = fills_further(rules, eligible, [*people, person], rule.name, before)
+            assert (person in helpful[rule.name]) == helps
 
 
 @settings(deadline=None)
