@@ -72,8 +72,8 @@ def _refusal(tx: Transaction, run: Run, position: int, environment: Environment)
     if version is None:
         return "There is no version to deploy."
     found = evidence.list_evidence(tx, evidence_digests(run, position))
-    asks = environment.require.came_from is not None
-    before = deployments.list_deployments(tx, model=run.model) if asks else []
+    came_from = environment.require.came_from
+    before = deployments.list_deployments(tx, environment=came_from, model=run.model) if came_from else []
     return lacking(environment, list(found.values()), before, version.digest)
 
 

@@ -30,6 +30,8 @@ from signoff.domain.version import ModelVersion, digest_json
 from signoff.engine.attempts import new_steps
 from signoff.engine.jobs import wake_run
 from signoff.service.desk import Desk, happened
+from signoff.service.promotion import check_promoted
+from signoff.service.supersession import supersede_older
 from signoff.spec import Known, load_pipeline
 from signoff.store import answers as answers_of_attempt
 from signoff.store import evidence, gates, people, pipelines, runs
@@ -69,6 +71,7 @@ def submit_run(desk: Desk, actor: Actor, submission: Submission) -> str:
     Raises:
         PipelineError: with every problem of the file.
         ModelNotFoundError, WrongModelError, UnsafeModelError, MetricsError: the version offered.
+        ProtectedError: an environment could never take what is submitted.
         UnavailableError: the registry did not answer.
     """
     authorize(actor, Do.SUBMIT)
@@ -114,10 +117,12 @@ def submit_run(desk: Desk, actor: Actor, submission: Submission) -> str:
             raise SnapshotError(
                 f"The folder {submission.snapshot} was not uploaded to this server.", "POST it to /snapshots first."
             )
+        check_promoted(tx, run, get_environments(tx))
         pipelines.set_pipeline(tx, pipeline, submission.pipeline, at=at)
         runs.add_run(tx, run, at=at, audit=[submitted])
         if submission.idempotency_key is not None:
             people.remember_request(tx, actor.name, submission.idempotency_key, digest, run.id, at=at)
+        supersede_older(tx, actor, run, at)
         wake_run(tx, run.id)
     return run.id
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from signoff.domain.absence import Delegation
@@ -15,13 +15,15 @@ from signoff.domain.evidence import Evidence
 from signoff.domain.explanation import Explanation, explain, sentence
 from signoff.domain.feedback import label, unanswered
 from signoff.domain.gate import Decision, Gate, evaluate
-from signoff.domain.run import Attempt, Run
+from signoff.domain.pipeline import DeploymentStep
+from signoff.domain.run import Attempt, Run, StepStatus
 from signoff.domain.standing import Room, Standing, room_of, standing
 from signoff.domain.status import ModelStatus, model_status
 from signoff.engine.gates import earlier_approvals
 from signoff.service.decisions import GateView, find_gate
+from signoff.service.deployed import deployed as with_warnings
 from signoff.service.desk import Desk
-from signoff.store import absence, deployments, evidence, gates, people, pipelines, runs
+from signoff.store import absence, deployments, evidence, gates, people, pipelines, revocations, runs
 from signoff.store import audit as audit_log
 from signoff.store.database import Transaction
 
@@ -71,13 +73,13 @@ def get_run(desk: Desk, actor: Actor, run_id: str) -> RunView:
         digests = [s.evidence_digest for a in attempts for s in a.steps if s.evidence_digest]
         deployed = deployments.list_deployments(tx, run_ids=[run.id])
         return RunView(
-            line=_line(tx, run, hall, decided, deployed),
+            line=_marked(tx, [_line(tx, run, hall, decided, deployed)])[0],
             source=pipelines.get_pipeline_source(tx, run.pipeline.digest),
             attempts=tuple(attempts),
             gates=tuple(_gate_view(tx, run, gate, decided[gate.id], hall.people) for gate in found),
             evidence=evidence.list_evidence(tx, digests),
             comments=tuple(evidence.list_comments(tx, run.id)),
-            deployments=tuple(deployed),
+            deployments=tuple(with_warnings(tx, deployed)),
         )
 
 
@@ -224,7 +226,22 @@ def _lines(tx: Transaction, found: Sequence[Run], hall: _Hall) -> list[RunLine]:
     open_gates = [run.open_gate.id for run in found if run.open_gate is not None]
     decided = gates.list_decisions(tx, open_gates) if open_gates else {}
     deployed = deployments.list_deployments(tx, run_ids=[run.id for run in found]) if found else []
-    return [_line(tx, run, hall, decided, [d for d in deployed if d.run_id == run.id]) for run in found]
+    lines = [_line(tx, run, hall, decided, [d for d in deployed if d.run_id == run.id]) for run in found]
+    return _marked(tx, lines)
+
+
+def _marked(tx: Transaction, lines: Sequence[RunLine]) -> list[RunLine]:
+    """The lines, those of revoked versions saying so."""
+    ended = [line.run.model for line in lines if line.run.status == "succeeded"]
+    revoked = revocations.list_in_force(tx, ended)
+    return [
+        replace(line, model_status=model_status(line.run, is_revoked=True))
+        if line.run.attempt.version is not None
+        and line.run.status == "succeeded"
+        and (line.run.model, line.run.attempt.version.version) in revoked
+        else line
+        for line in lines
+    ]
 
 
 def _line(
@@ -242,10 +259,16 @@ def _line(
     elif run.status == "changes_requested":
         waits_for = _wants_of_submitter(run)
         can_unblock = (run.submitter,)
+    elif run.status == "running":
+        waits_for = _turn(run)
     elif run.status == "errored":
         waits_for = f"`signoff retry {run.id}` once the cause is mended"
         can_unblock = (run.submitter,)
-    return RunLine(run, model_status(run, live), waits_for, can_unblock)
+    standing_now = model_status(run, live)
+    lapsed = next((gate for gate in run.gates if gate.has_lapsed), None)
+    if standing_now is ModelStatus.EXPIRED and lapsed is not None:
+        waits_for = f"a new approval: {lapsed.note}"
+    return RunLine(run, standing_now, waits_for, can_unblock)
 
 
 def _wants_of_submitter(run: Run) -> str:
@@ -256,3 +279,13 @@ def _wants_of_submitter(run: Run) -> str:
     flags = " ".join(f'--answer {asked.id}="..."' for asked in missing)
     told = ", ".join(label(asked) for asked in missing)
     return f"what {run.submitter} answers to {told}: `signoff resubmit {run.id} {flags}`"
+
+
+def _turn(run: Run) -> str | None:
+    """What the next deployment of the run waits for, as the engine noted it: its turn, or the end of a freeze."""
+    for step in run.attempt.steps:
+        if step.status in {StepStatus.SUCCEEDED, StepStatus.SKIPPED}:
+            continue
+        is_deployment = isinstance(run.pipeline.step(step.name), DeploymentStep)
+        return step.note or None if is_deployment and step.status is StepStatus.PENDING else None
+    return None
