@@ -10,10 +10,10 @@ from pydantic import Field
 from signoff.api import render
 from signoff.api.problems import place_of
 from signoff.api.request import ActorOf, DeskOf
-from signoff.service import catalogue, rollbacks, views
+from signoff.service import catalogue, views
 from signoff.wire.body import Body, Page, Place
 from signoff.wire.catalogue import AuditBody, MeBody, ModelBody, VersionBody
-from signoff.wire.runs import DeploymentBody, RollbackRequest, ValidateRequest
+from signoff.wire.runs import DeploymentBody, ValidateRequest
 
 router = APIRouter(tags=["catalogue"])
 Limit = Annotated[int, Query(ge=1, le=200)]
@@ -74,13 +74,6 @@ def list_deployments(
 @router.get("/deployments/{deployment_id}")
 def get_deployment(deployment_id: str, desk: DeskOf, actor: ActorOf) -> DeploymentBody:
     """One deployment."""
-    return render.deployment_body(catalogue.get_deployment(desk, actor, deployment_id))
-
-
-@router.post("/environments/{name}/models/{model}/rollback", status_code=202)
-def roll_back(name: str, model: str, body: RollbackRequest, desk: DeskOf, actor: ActorOf) -> DeploymentBody:
-    """Make the version that was live before (or `to`) live again; the answer's id can be asked for at /deployments."""
-    deployment_id = rollbacks.roll_back(desk, actor, name, model, to=body.to, why=body.why)
     return render.deployment_body(catalogue.get_deployment(desk, actor, deployment_id))
 
 

@@ -48,10 +48,15 @@ _OF_DEPLOYMENT = {
 }
 
 
-def model_status(run: Run, deployment: DeploymentStatus | None = None) -> ModelStatus:
-    """The word for `run`; `deployment` is the status of its newest deployment, when it has one."""
+def model_status(run: Run, deployment: DeploymentStatus | None = None, *, is_revoked: bool = False) -> ModelStatus:
+    """The word for `run`; `deployment` is the status of its newest deployment, when it has one.
+
+    `is_revoked`: the approval of its version was taken back, and it was not approved anew.
+    """
     if run.status in _SAME_WORD:
         return _SAME_WORD[run.status]
+    if run.status is RunStatus.SUCCEEDED and is_revoked:
+        return ModelStatus.REVOKED
     if run.status is RunStatus.SUCCEEDED:
         return _of_success(run, deployment)
     if _is_training(run):

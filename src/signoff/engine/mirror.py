@@ -6,7 +6,7 @@ from signoff.domain.errors import SignoffError
 from signoff.domain.run import Run, RunKind
 from signoff.domain.status import model_status
 from signoff.engine.machinery import LOG, Machinery
-from signoff.store import deployments, runs
+from signoff.store import deployments, revocations, runs
 
 
 def mirror(machinery: Machinery, run_id: str, run: Run | None = None) -> None:
@@ -20,10 +20,11 @@ def mirror(machinery: Machinery, run_id: str, run: Run | None = None) -> None:
             if run.kind is RunKind.REAPPROVAL and run.parent_id is not None:
                 run = runs.get_run(tx, run.parent_id)
             newest = deployments.find_newest(tx, run.id)
-        version = run.attempt.version
-        if version is None:
-            return
-        status = model_status(run, newest.status if newest is not None else None)
+            version = run.attempt.version
+            if version is None:
+                return
+            revoked = (version.model, version.version) in revocations.list_in_force(tx, [version.model])
+        status = model_status(run, newest.status if newest is not None else None, is_revoked=revoked)
         tags = {"signoff.status": status.value, "signoff.run": run.id, "signoff.digest": version.digest}
         machinery.tracking.set_tags(version.model, version.version, tags)
     except SignoffError as error:

@@ -11,9 +11,10 @@ from signoff.domain.environment import Deployment, DeploymentStatus, Environment
 from signoff.domain.errors import EnvironmentUnknownError, ModelNotFoundError, NotFoundError
 from signoff.domain.run import ENDED, Run
 from signoff.domain.status import ModelStatus, model_status
+from signoff.service.deployed import deployed
 from signoff.service.desk import Desk
 from signoff.spec import Known, Problem, read_pipeline
-from signoff.store import codec, deployments, logs, people, runs, versions
+from signoff.store import codec, deployments, logs, people, revocations, runs, versions
 from signoff.store.database import Transaction
 from signoff.store.environments import get_environments
 
@@ -78,23 +79,26 @@ def get_version(desk: Desk, actor: Actor, name: str, version: str) -> VersionLin
 
 
 def _model(tx: Transaction, name: str, *, versions: int) -> ModelView:
-    live = deployments.list_deployments(tx, model=name, statuses=[DeploymentStatus.LIVE])
+    live = deployed(tx, deployments.list_deployments(tx, model=name, statuses=[DeploymentStatus.LIVE]))
     return ModelView(name, tuple(_versions(tx, name, limit=versions)), tuple(live))
 
 
 def _versions(tx: Transaction, name: str, *, version: str | None = None, limit: int) -> list[VersionLine]:
-    deployed = deployments.list_deployments(tx, model=name)
+    revoked = revocations.list_in_force(tx, [name])
+    history = deployments.list_deployments(tx, model=name)
     found: dict[str, VersionLine] = {}
     for row in versions.list_version_runs(tx, name, version=version, limit=limit * 3):
         known = codec.VERSION.validate_python(row.version)
         if known.version in found or len(found) >= limit:
             continue
-        mine = [d for d in deployed if d.version == known.version]
+        mine = [d for d in history if d.version == known.version]
         found[known.version] = VersionLine(
             model=name,
             version=known.version,
             digest=known.digest,
-            model_status=_status(runs.get_run(tx, row.run_id), row.number, mine),
+            model_status=_status(runs.get_run(tx, row.run_id), row.number, mine)
+            if (name, known.version) not in revoked
+            else ModelStatus.REVOKED,
             run_id=row.run_id,
             submitter=row.submitter,
             live_in=tuple(sorted(d.environment for d in mine if d.status is DeploymentStatus.LIVE)),
@@ -115,7 +119,7 @@ def list_environments(desk: Desk, actor: Actor) -> list[tuple[Environment, list[
     """Every environment with what is live in it."""
     authorize(actor, Do.READ)
     with desk.database.read() as tx:
-        live = deployments.list_deployments(tx, statuses=[DeploymentStatus.LIVE])
+        live = deployed(tx, deployments.list_deployments(tx, statuses=[DeploymentStatus.LIVE]))
         known = get_environments(tx)
     return [(known[name], [d for d in live if d.environment == name]) for name in sorted(known)]
 
@@ -134,14 +138,14 @@ def list_deployments(
     """Deployments, newest first."""
     authorize(actor, Do.READ)
     with desk.database.read() as tx:
-        return deployments.list_deployments(tx, environment=environment, model=model, limit=limit)
+        return [*deployed(tx, deployments.list_deployments(tx, environment=environment, model=model, limit=limit))]
 
 
 def get_deployment(desk: Desk, actor: Actor, deployment_id: str) -> Deployment:
     """One deployment."""
     authorize(actor, Do.READ)
     with desk.database.read() as tx:
-        return deployments.get_deployment(tx, deployment_id)
+        return deployed(tx, [deployments.get_deployment(tx, deployment_id)])[0]
 
 
 def validate_pipeline(

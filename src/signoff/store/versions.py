@@ -20,11 +20,14 @@ def list_models(tx: Transaction, *, after: str | None = None, limit: int = 100) 
 
 
 def list_version_runs(tx: Transaction, model: str, *, version: str | None = None, limit: int = 100) -> list[Row[Any]]:
-    """Attempts that had a version of `model`, newest first: run_id, number, version (JSON), started_at, submitter."""
+    """Attempts that had a version of `model`, newest first: run_id, number, version (JSON), started_at, submitter.
+
+    Without reapprovals: they say of a version what the run says whose approval they renew.
+    """
     query = (
         select(attempts.c.run_id, attempts.c.number, attempts.c.version, attempts.c.started_at, runs.c.submitter)
         .join(runs, runs.c.id == attempts.c.run_id)
-        .where(runs.c.model == model, attempts.c.version.is_not(None))
+        .where(runs.c.model == model, attempts.c.version.is_not(None), runs.c.kind != RunKind.REAPPROVAL.value)
         .order_by(attempts.c.started_at.desc())
         .limit(limit)
     )

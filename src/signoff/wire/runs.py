@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import Field
 
 from signoff.wire.body import Body, Moment, Request
+from signoff.wire.emergencies import EmergencyBody
 from signoff.wire.evidence import EvidenceBody
 from signoff.wire.gates import GateBody
 
@@ -144,8 +145,16 @@ class RunBody(RunSummary):
     deployments: list[DeploymentBody] = []
 
 
+class RevocationMark(Body):
+    """Who took back what was approved of a version, when and why."""
+
+    by: str
+    at: Moment
+    why: str
+
+
 class DeploymentBody(Body):
-    """One version put into one environment."""
+    """One version put into one environment. `warning` is what everybody who sees it must know, in words."""
 
     id: str
     environment: str
@@ -161,12 +170,15 @@ class DeploymentBody(Body):
     ended_at: Moment | None = None
     address: str | None = None
     note: str = ""
+    emergency: EmergencyBody | None = None
+    revocation: RevocationMark | None = None
+    warning: str = ""
 
 
 class RollbackRequest(Request):
     """Makes a version that was live before live again; `to` is a version, by default the one before."""
 
-    why: str = Field(min_length=1, max_length=10_000)
+    why: str = Field(max_length=10_000)
     to: str | None = None
 
 

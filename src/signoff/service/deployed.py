@@ -1,0 +1,65 @@
+"""Deployments with what must be known of them now: a review that is owed, an approval that was revoked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+from signoff.domain.emergency import Emergency, EmergencyStatus
+from signoff.domain.environment import Deployment, DeploymentStatus
+from signoff.domain.revocation import Revocation
+from signoff.store import emergencies, revocations
+from signoff.store.database import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed(Deployment):
+    """A deployment, the emergency that it carried out, and the revocation of its version that is in force."""
+
+    emergency: Emergency | None = None
+    revocation: Revocation | None = None
+
+    @property
+    def warning(self) -> str:
+        """What everybody who sees it must know, with the command that helps; empty when all is well."""
+        if self.status is not DeploymentStatus.LIVE:
+            return ""
+        return " ".join(filter(None, [self._revoked(), self._owed()]))
+
+    def _revoked(self) -> str:
+        if self.revocation is None:
+            return ""
+        return (
+            f"{self.model} v{self.version} was revoked by {self.revocation.by} ({self.revocation.why}), and "
+            f"{self.environment} still serves it: `signoff rollback {self.environment} {self.model} -m WHY` ends that."
+        )
+
+    def _owed(self) -> str:
+        found = self.emergency
+        if found is None or not found.is_in_debt or found.due_at is None:
+            return ""
+        what = f"{self.model} v{self.version} was deployed without review by {' and '.join(found.people)} ({found.why})"
+        match found.status:
+            case EmergencyStatus.ESCALATED:
+                then = f"and {found.note}: `signoff show {found.run_id}`, or `signoff rollback {self.environment} "
+                return f"{what}, {then}{self.model} -m WHY`."
+            case EmergencyStatus.RETURNING:
+                return f"{what}, and {found.note}: the former version is being brought back."
+            case _:
+                by = found.due_at.strftime("%Y-%m-%d %H:%M UTC")
+                return f"{what}; it is to be reviewed by {by}: `signoff show {found.run_id}`."
+
+
+def deployed(tx: Transaction, found: Sequence[Deployment]) -> list[Deployed]:
+    """`found` with what must be known of them, in the same order."""
+    owed = emergencies.list_of_deployments(tx, [one.id for one in found])
+    revoked = revocations.list_in_force(tx, [one.model for one in found])
+    names = [field.name for field in fields(Deployment)]
+    return [
+        Deployed(
+            **{name: getattr(one, name) for name in names},
+            emergency=owed.get(one.id),
+            revocation=revoked.get((one.model, one.version)),
+        )
+        for one in found
+    ]
