@@ -5,13 +5,14 @@ Imported by the modules of `evaluation`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from signoff.domain.evidence import Task
+from signoff.evaluation.auc import Ranking, ranking_of
 from signoff.evaluation.predictions import Predictions
 
 
@@ -26,12 +27,23 @@ class Answers:
     scores: NDArray[np.float64] | None
     weight: NDArray[np.float64]
     is_weighted: bool = False
+    rankings: dict[int, Ranking] = field(default_factory=dict, repr=False)
+    """Of each class, kept here once sorted: several metrics, their values and pulls, need the same one."""
 
     @property
     def cells(self) -> NDArray[np.int64]:
         """Which cell of the confusion matrix each row is in: ``true * classes + predicted`` (n,)."""
         codes: NDArray[np.int64] = self.y_true * self.classes + self.y_pred
         return codes
+
+    def ranking(self, label: int) -> Ranking:
+        """The rows by the score of one class; of two classes, of the positive one."""
+        if self.scores is None:
+            raise TypeError("no scores")
+        if label not in self.rankings:
+            scores = self.scores if self.scores.ndim == 1 else self.scores[:, label]
+            self.rankings[label] = ranking_of(self.y_true == label, scores, self.weight)
+        return self.rankings[label]
 
     @property
     def has_probabilities(self) -> bool:

@@ -58,12 +58,12 @@ def fits(value: float, scale: Scale) -> bool:
     return bool(low < value < high)
 
 
-def order_statistics(values: Floats, weight: Floats, n: float, z: float) -> Ends:
-    """The interval of a median: the values where Wilson's interval of one half, in `n` effective rows, begins and ends.
+def order_statistics(values: Floats, weight: Floats, n: float, z: float, part: float = 0.5) -> Ends:
+    """The interval of a quantile: the values where Wilson's interval of `part`, in `n` effective rows, begins and ends.
 
     Woodruff 1952, "Confidence intervals for medians and other position measures"; needs no density.
     """
-    low, high = wilson(0.5, n, z)
+    low, high = wilson(part, n, z)
     order = np.argsort(values, kind="stable")
     ordered, reached = values[order], np.cumsum(weight[order])
     reached = reached / reached[-1]

@@ -62,6 +62,11 @@ class Predictions:
         """How many rows."""
         return len(self.y_true)
 
+    @property
+    def has_champion(self) -> bool:
+        """Whether the champion's answers to the same rows are there."""
+        return self.champion_pred is not None
+
 
 def read_predictions(path: Path, *, task: Task | None = None, limits: Limits | None = None) -> Predictions:
     """The predictions in a ``.csv`` or ``.parquet`` file; raises `PredictionsError` naming file, column and row.

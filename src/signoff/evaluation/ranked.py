@@ -9,23 +9,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signoff.evaluation.answers import Answers
-from signoff.evaluation.auc import area, area_influence, precision_influence, precision_sum, ranking_of
+from signoff.evaluation.auc import area, area_influence, precision_influence, precision_sum
 
 Floats = NDArray[np.float64]
 
 
 def auc(answers: Answers) -> tuple[float, Floats]:
     """The area under the ROC curve of the positive class's score."""
-    ranking = ranking_of(answers.y_true == 1, _scores(answers), answers.weight)
+    ranking = answers.ranking(1)
     return area(ranking), area_influence(ranking)
 
 
 def macro_auc(answers: Answers) -> tuple[float, Floats]:
     """The mean, over the classes that occur, of the area of each class against the rest."""
-    scores = _scores(answers)
     values, pulls = [], np.zeros(len(answers.y_true))
     for label in range(answers.classes):
-        ranking = ranking_of(answers.y_true == label, scores[:, label], answers.weight)
+        ranking = answers.ranking(label)
         value = area(ranking)
         if not np.isnan(value):
             values.append(value)
@@ -37,7 +36,7 @@ def macro_auc(answers: Answers) -> tuple[float, Floats]:
 
 def average_precision(answers: Answers) -> tuple[float, Floats]:
     """The mean precision at the positive rows' scores."""
-    ranking = ranking_of(answers.y_true == 1, _scores(answers), answers.weight)
+    ranking = answers.ranking(1)
     return precision_sum(ranking), precision_influence(ranking)
 
 
@@ -67,9 +66,3 @@ def weighted_quantile(values: Floats, weight: Floats, part: float) -> float:
     if abs(reached[at] - goal) <= np.finfo(float).eps * max(1.0, goal):
         return float((ordered[at] + ordered[min(at + 1, len(ordered) - 1)]) / 2)
     return float(ordered[at])
-
-
-def _scores(answers: Answers) -> Floats:
-    if answers.scores is None:
-        raise TypeError("no scores")
-    return answers.scores
