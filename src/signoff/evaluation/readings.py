@@ -12,6 +12,7 @@ from typing import Literal
 
 from signoff.evaluation.wording import (
     alike,
+    class_rows,
     count,
     is_known,
     named,
@@ -93,7 +94,7 @@ def confusion_of_two(
     else:
         said = (
             f"It is right about {count(right)} of {rows(total)}: it misses {count(missed)} of {count(positives)} "
-            f"{named(positive)} and flags {count(flagged)} of {count(negatives)} others wrongly"
+            f"{class_rows(positive)} and flags {count(flagged)} of {count(negatives)} others wrongly"
         )
     if champion is None:
         return f"{said}."
@@ -126,9 +127,9 @@ def scores(positive: str, middle: tuple[float, float], champion: tuple[float, fl
     high, low = middle
     of_positive, of_others = numbers(high, low)
     if alike(high, low):
-        said = f"Half of the {named(positive)} rows score above {of_positive}, and so do half of the others"
+        said = f"Half of the {class_rows(positive)} score above {of_positive}, and so do half of the others"
     else:
-        said = f"Half of the {named(positive)} rows score above {of_positive}, half of the others below {of_others}"
+        said = f"Half of the {class_rows(positive)} score above {of_positive}, half of the others below {of_others}"
     if champion is not None:
         if alike(champion[0], high) and alike(champion[1], low):
             said += ", as with the champion"
@@ -156,7 +157,7 @@ def threshold(
         elif alike(theirs, catches) and is_known(right) and alike(their_right, right):
             said += ", as with the champion"
         else:
-            said += f"; the champion catches {percent(theirs)}, and {percent(their_right)} of its are"
+            said += f"; for the champion these are {percent(theirs)} and {percent(their_right)}"
     return f"{said}{_few(positives)}."
 
 

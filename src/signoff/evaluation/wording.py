@@ -9,6 +9,7 @@ import math
 from typing import TypeGuard
 
 _SAME = 1e-9
+_SAY_NOTHING = frozenset({"1", "1.0", "true", "yes", "y", "t", "positive", "pos"})
 _FEWEST = 3
 _WHOLE_FROM = 1000
 _SMALLEST_PLAIN = 0.001
@@ -92,6 +93,11 @@ def rows(n: int) -> str:
 def named(label: str) -> str:
     """A class as a sentence quotes it."""
     return f"'{short(label)}'"
+
+
+def class_rows(label: str) -> str:
+    """The rows of the positive class: ``'left' rows``; where its name says nothing, ``positive rows``."""
+    return "positive rows" if label.strip().lower() in _SAY_NOTHING else f"{named(label)} rows"
 
 
 def short(text: str, most: int = 40) -> str:

@@ -247,12 +247,26 @@ def test_scores_that_are_no_probabilities_have_no_calibration() -> None:
     assert "calibration" not in {picture.name for picture in pictures.draw(predictions)}
 
 
-def test_the_chosen_threshold_is_the_lowest_score_that_was_flagged() -> None:
+@pytest.mark.parametrize("meant", [0.5, 0.42, 0.3, 0.125])
+def test_the_chosen_threshold_is_the_roundest_number_that_gives_the_same_answers(meant: float) -> None:
+    scores = np.random.default_rng(1).random(2000)
+    assert chosen_threshold(scores >= meant, scores) == meant
+
+
+def test_the_chosen_threshold_parts_the_rows_however_the_scores_lie() -> None:
+    scores = np.array([-2.4, -1.0, 0.4000001, 0.4000002, 0.9, 31.0])
+    for place in range(1, 6):
+        chosen = chosen_threshold(scores >= scores[place], scores)
+        assert chosen is not None
+        assert scores[place - 1] < chosen <= scores[place]
+    assert chosen_threshold(scores > -9, scores) == -2.4
+
+
+def test_there_is_no_chosen_threshold_where_nothing_or_not_the_highest_was_flagged() -> None:
     scores = np.array([0.1, 0.4, 0.6, 0.9])
-    assert chosen_threshold(scores > 0.5, scores) == 0.6
-    assert chosen_threshold(scores > 0, scores) == 0.1
     assert chosen_threshold(scores > 1, scores) is None
     assert chosen_threshold(np.array([True, False, True, True]), scores) is None
+    assert chosen_threshold(np.array([True, False]), np.array([0.5, 0.5])) is None
 
 
 def test_the_chosen_threshold_is_marked_only_where_there_is_one() -> None:

@@ -78,8 +78,8 @@ def test_calibration_on_few_rows_says_what_chance_alone_would_show() -> None:
 def test_confusion_of_two_counts_misses_and_false_alarms() -> None:
     said = readings.confusion_of_two("left", 143, 955, 261, 9045, (171, 240))
     assert said == (
-        "It is right about 9,596 of 10,000 rows: it misses 143 of 955 'left' and flags 261 of 9,045 others wrongly; "
-        "the champion misses 171 and flags 240 wrongly."
+        "It is right about 9,596 of 10,000 rows: it misses 143 of 955 'left' rows and flags 261 of 9,045 others "
+        "wrongly; the champion misses 171 and flags 240 wrongly."
     )
     assert readings.confusion_of_two("left", 1, 2, 0, 3, (1, 0)).endswith("wrongly, as the champion does.")
     assert readings.confusion_of_two("left", 0, 2, 0, 3, None) == "It is right about all 5 rows."
@@ -112,7 +112,7 @@ def test_threshold_says_what_happens_at_the_chosen_one() -> None:
     said = readings.threshold(0.42, 0.81, 0.92, (0.74, 0.9), 100)
     assert said == (
         "At the chosen threshold of 0.42 it catches 81 %, and 92 % of its alarms are right; "
-        "the champion catches 74 %, and 90 % of its are."
+        "for the champion these are 74 % and 90 %."
     )
     assert readings.threshold(0.42, 0.81, 0.92, (0.81, 0.92), 100).endswith("are right, as with the champion.")
     assert readings.threshold(0.42, 0.0, NAN, (0.0, NAN), 100) == (
@@ -264,3 +264,9 @@ def test_a_label_is_quoted_on_one_line_and_cut() -> None:
     assert named("a\nb") == "'a b'"
     assert named("") == "'(empty)'"
     assert len(named("x" * 100)) == 42
+
+
+def test_a_positive_class_whose_name_says_nothing_is_called_positive() -> None:
+    assert "it misses 1 of 2 positive rows and flags" in readings.confusion_of_two("1", 1, 2, 0, 3, None)
+    assert readings.scores("True", (0.9, 0.1), None, (40, 40)).startswith("Half of the positive rows score above")
+    assert "'spam' rows" in readings.confusion_of_two("spam", 1, 2, 0, 3, None)

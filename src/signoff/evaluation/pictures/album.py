@@ -21,6 +21,7 @@ from signoff.evaluation.pictures.scores import scores
 from signoff.evaluation.pictures.thinning import Floats, as_floats
 from signoff.evaluation.pictures.threshold import chosen_threshold, threshold
 from signoff.evaluation.predictions import Predictions
+from signoff.evaluation.wording import class_rows
 
 
 def draw(predictions: Predictions, names: Names | None = None, *, seed: int = 0) -> tuple[Picture, ...]:
@@ -60,7 +61,14 @@ def _of_two(p: Predictions, names: Names) -> list[Picture | None]:
         champion_at = _caught_and_right(is_positive, p.champion_pred == 1, p.weight)
     return [
         roc(own, theirs, positive, names),
-        calibration(is_positive, p.scores, p.champion_scores, names, weight=p.weight, what=f"it is {positive}"),
+        calibration(
+            is_positive,
+            p.scores,
+            p.champion_scores,
+            names,
+            weight=p.weight,
+            what=f"it is one of the {class_rows(positive)}",
+        ),
         matrix,
         precision_recall(own, theirs, positive, names),
         threshold(

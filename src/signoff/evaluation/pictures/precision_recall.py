@@ -9,6 +9,7 @@ from signoff.evaluation.pictures.look import Names, by_model, make, mark, quanti
 from signoff.evaluation.pictures.picture import MOST_POINTS, Column, Picture, Row, rows_of
 from signoff.evaluation.pictures.ranking import Ranking
 from signoff.evaluation.pictures.thinning import by_column
+from signoff.evaluation.wording import class_rows
 
 _COLUMNS = (
     Column("model", "Model", "text"),
@@ -36,7 +37,7 @@ def precision_recall(candidate: Ranking, champion: Ranking | None, positive: str
     curve = {
         "mark": mark("line", interpolate="step-before"),
         "encoding": {
-            "x": quantity("catches", f"Caught (share of {positive})", share=True, domain=(0, 1)),
+            "x": quantity("catches", f"Caught (share of the {class_rows(positive)})", share=True, domain=(0, 1)),
             "y": quantity("right", "Alarms that are right", share=True, domain=(0, 1)),
             "order": {"field": "order", "type": "quantitative"},
             **by_model(names, has_champion=champion is not None),

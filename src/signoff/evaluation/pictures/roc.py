@@ -9,6 +9,7 @@ from signoff.evaluation.pictures.look import Names, by_model, diagonal, make, ma
 from signoff.evaluation.pictures.picture import Column, Picture, Row, rows_of
 from signoff.evaluation.pictures.ranking import Ranking
 from signoff.evaluation.pictures.thinning import evenly_along
+from signoff.evaluation.wording import class_rows
 
 _COLUMNS = (
     Column("model", "Model", "text"),
@@ -34,7 +35,7 @@ def roc(candidate: Ranking, champion: Ranking | None, positive: str, names: Name
         candidate.negatives,
     )
     x = quantity("alarms", "False alarms (share of the others flagged)", share=True, domain=(0, 1))
-    y = quantity("catches", f"Caught (share of {positive})", share=True, domain=(0, 1))
+    y = quantity("catches", f"Caught (share of the {class_rows(positive)})", share=True, domain=(0, 1))
     curve = {
         "mark": mark("line", interpolate="linear"),
         "encoding": {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from signoff.evaluation.pictures.picture import MOST_POINTS, Column, Picture, Ro
 from signoff.evaluation.pictures.ranking import Ranking
 from signoff.evaluation.pictures.thinning import Floats, by_column
 
+_MOST_DIGITS = 7
 CAUGHT, RIGHT = "caught", "right alarms"
 _COLUMNS = (
     Column("model", "Model", "text"),
@@ -23,14 +25,25 @@ _COLUMNS = (
 
 
 def chosen_threshold(is_flagged: NDArray[np.bool_], scores: NDArray[Any]) -> float | None:
-    """The score from which on rows were flagged; None where the answers do not follow from one threshold.
+    """The roundest number that parts the rows that were flagged from all others, by their scores.
 
-    Where nothing was flagged, just above the highest score is as good as any: None too, for nobody can know it.
+    Between the highest score that was not flagged and the lowest that was, any number gives the same answers; 0.5 is
+    likelier to have been meant than 0.5073. None where nothing was flagged, or no one number parts them.
     """
     if not is_flagged.any():
         return None
-    lowest = float(scores[is_flagged].min())
-    return lowest if is_flagged.all() or float(scores[~is_flagged].max()) < lowest else None
+    high = float(scores[is_flagged].min())
+    if is_flagged.all():
+        return high
+    low = float(scores[~is_flagged].max())
+    if low >= high:
+        return None
+    for digits in range(_MOST_DIGITS):
+        unit = float(10**digits)
+        rounded = math.floor(high * unit) / unit
+        if low < rounded <= high:
+            return rounded
+    return high
 
 
 def threshold(
