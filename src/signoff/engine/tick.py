@@ -12,6 +12,7 @@ from signoff.engine.deadlines import keep_deadlines, moment_to_act
 from signoff.engine.deploying_by_hand import BY_HAND
 from signoff.engine.jobs import RUNS_QUEUE, wake_by_hand, wake_run
 from signoff.engine.machinery import LOG, Machinery
+from signoff.engine.settling import settle_gates
 from signoff.ports import Release
 from signoff.store import deployments, evidence, people, queue
 from signoff.store.environments import get_environments
@@ -29,6 +30,7 @@ def tick(machinery: Machinery) -> None:
     if now is not None:
         keep_deadlines(machinery, now)
         emergencies.attend(machinery, now)
+    settle_gates(machinery)
     wake_stuck(machinery)
     freezes.wake_due(machinery)
     keep_serving(machinery)

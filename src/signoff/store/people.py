@@ -12,6 +12,7 @@ from signoff.domain.actor import Credential, Directory, Person
 from signoff.domain.audit import AuditEvent
 from signoff.store import codec
 from signoff.store.database import Transaction
+from signoff.store.documents import find_digest as find_document_digest
 from signoff.store.documents import get_document, known_document, set_document
 from signoff.store.tables import credentials, documents, idempotency_keys
 
@@ -26,6 +27,11 @@ _HOLDER = (
 def set_directory(tx: Transaction, directory: Directory, *, at: datetime, audit: Sequence[AuditEvent]) -> bool:
     """Make `directory` what everybody sees; False when it already is."""
     return set_document(tx, _PEOPLE, codec.plain(codec.DIRECTORY, directory), at=at, audit=audit)
+
+
+def find_digest(tx: Transaction) -> str | None:
+    """A word that is another one whenever the people are; None while there are none."""
+    return find_document_digest(tx, _PEOPLE)
 
 
 def get_directory(tx: Transaction) -> Directory:

@@ -1,4 +1,4 @@
-"""Runs that nobody has to move on: those that wait for a moment, and those whose wake-up was lost."""
+"""What nobody has to move on: runs that wait for a moment, or whose wake-up was lost; gates half decided."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from datetime import datetime
 from sqlalchemy import select, update
 
 from signoff.domain.errors import FencedError
+from signoff.domain.gate import GateStatus
 from signoff.domain.run import Run, RunStatus
 from signoff.store.database import Transaction
-from signoff.store.tables import runs
+from signoff.store.tables import decisions, gates, runs
 
 
 def set_wake_at(tx: Transaction, run: Run, moment: datetime) -> None:
@@ -33,6 +34,18 @@ def take_waiting(tx: Transaction) -> list[str]:
     """Every run that waits for a moment, because what it waits for may have changed; whoever asked wakes them."""
     waiting = update(runs).where(runs.c.wake_at.is_not(None))
     return sorted(tx.scalars(waiting.values(wake_at=None).returning(runs.c.id)))
+
+
+def list_decided_gates(tx: Transaction, *, after: str, limit: int) -> list[tuple[str, str]]:
+    """(gate, run) of open gates about which a decision stands, in the order of their ids, those behind `after`."""
+    stands = select(decisions.c.id).where(decisions.c.gate_id == gates.c.id, decisions.c.is_withdrawn.is_(False))
+    query = (
+        select(gates.c.id, gates.c.run_id)
+        .where(gates.c.status == GateStatus.OPEN.value, gates.c.id > after, stands.exists())
+        .order_by(gates.c.id)
+        .limit(limit)
+    )
+    return [(row.id, row.run_id) for row in tx.execute(query)]
 
 
 def list_stuck_runs(tx: Transaction, *, older_than: datetime, limit: int = 100) -> list[str]:
