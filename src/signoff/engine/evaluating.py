@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from signoff.domain.errors import MachineryError, PredictionsError
-from signoff.domain.evidence import Comparison, FairnessGap, Metric, Picture, SliceResult, Task, TestSet
+from signoff.domain.evidence import (
+    Champion,
+    Comparison,
+    FairnessGap,
+    Interval,
+    Metric,
+    Picture,
+    SliceResult,
+    Task,
+    TestSet,
+)
 from signoff.domain.expression import Expression, Origin, limits_of, parse
 from signoff.domain.judging import levels_of
 from signoff.domain.pipeline import ApprovalStep, TestStep
@@ -21,6 +32,7 @@ from signoff.store import evidence
 if TYPE_CHECKING:
     from signoff.evaluation.predictions import Predictions
 
+_SUREST = 1 - 1e-12
 _EXTRA = 'pip install "signoff[evaluate]"'
 
 
@@ -29,7 +41,7 @@ class Findings:
     """What predictions say, before any check is judged; empty where there are none."""
 
     metrics: tuple[Metric, ...] = ()
-    champion_metrics: Mapping[str, Metric] | None = None
+    champion_metrics: Mapping[str, Metric] = field(default_factory=dict)
     task: Task | None = None
     comparisons: tuple[Comparison, ...] = ()
     slices: tuple[SliceResult, ...] = ()
@@ -53,9 +65,9 @@ def needs_champion(path: Path) -> bool:
 
 
 def evaluate_predictions(
-    machinery: Machinery, run: Run, step: TestStep, path: Path, output: Path, rematch: Rematch | None
+    machinery: Machinery, run: Run, step: TestStep, path: Path, champion: Champion | None, rematch: Rematch | None
 ) -> Findings:
-    """Everything that the predictions in `path` say; pictures are written below `output`.
+    """Everything that the predictions in `path` say; pictures are written to the folder ``plots`` beside it.
 
     Raises:
         PredictionsError: they cannot be read, or lack a column that the pipeline names.
@@ -63,8 +75,9 @@ def evaluate_predictions(
     """
     try:
         from signoff.evaluation.joining import join_champion
+        from signoff.evaluation.pictures.look import Names
         from signoff.evaluation.predictions import read_predictions
-        from signoff.evaluation.report import Wanted, evaluate  # type: ignore[import-not-found]
+        from signoff.evaluation.report import Wanted, evaluate
     except ImportError as error:
         raise _not_installed(path.name, error) from error
     notes: list[str] = []
@@ -91,13 +104,17 @@ def evaluate_predictions(
         sensitive=step.sensitive,
         seed=int(predictions.digest.removeprefix("sha256:")[:8], 16),
         limits=_limits(run, step),
+        names=Names(
+            "this version" if run.attempt.version is None else f"v{run.attempt.version.version}",
+            "the champion" if champion is None else f"v{champion.version}, the champion",
+        ),
     )
-    report = evaluate(predictions, wanted, output / "plots")
+    report = evaluate(predictions, wanted, path.parent / "plots")
     if step.correct:
         notes.append(_corrected(len(step.checks), looks))
     return Findings(
-        metrics=report.metrics,
-        champion_metrics=report.champion_metrics,
+        metrics=tuple(_unsure(metric) for metric in report.metrics),
+        champion_metrics={name: _unsure(metric) for name, metric in (report.champion_metrics or {}).items()},
         task=predictions.task,
         comparisons=report.comparisons,
         slices=report.slices,
@@ -106,6 +123,13 @@ def evaluate_predictions(
         pictures=report.pictures,
         notes=(*predictions.notes, *report.notes, *notes),
     )
+
+
+def _unsure(metric: Metric) -> Metric:
+    """`metric`; one for which so few rows give no interval may be anything, and is not an exact number."""
+    if metric.interval is not None or not metric.is_usable:
+        return metric
+    return replace(metric, interval=Interval(-math.inf, math.inf, _SUREST, "none"))
 
 
 def _check_columns(predictions: Predictions, step: TestStep, name: str) -> None:

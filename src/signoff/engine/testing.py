@@ -94,7 +94,7 @@ def _measure(
         if step.compare and champion is not None and needs_champion(path):
             keep_predictions(machinery, run, step, version.digest, path)
             rematch = play_again(machinery, run, step, champion)
-        findings = evaluate_predictions(machinery, run, step, path, output, rematch)
+        findings = evaluate_predictions(machinery, run, step, path, known, rematch)
     logged = (
         Metric(name, value, Provenance.MEASURED, step=step.name)
         for name, value in patiently(machinery, lambda: machinery.tracking.metrics(tracking_id)).items()
