@@ -6,8 +6,10 @@ import pytest
 
 from factories import MODEL
 from house import APPROVE_AND_DEPLOY, House, made, refused
+from signoff.domain.actor import SYSTEM
 from signoff.domain.environment import LOCAL
 from signoff.domain.errors import UnhealthyError
+from signoff.service.environments import apply_environments
 
 LOCALLY = APPROVE_AND_DEPLOY.replace("production", "local")
 PATH = f"/environments/production/models/{MODEL}/rollback"
@@ -199,6 +201,6 @@ def test_a_run_queues_behind_a_rollback_and_goes_on_after_it(house: House) -> No
 def test_a_rollback_into_an_environment_that_was_removed_fails_and_frees_its_place(house: House) -> None:
     deployed(house, 2)
     wanted = made(house.as_("bob").post(PATH, {"why": "x"}))
-    house.environments()
+    apply_environments(house.desk, SYSTEM, {LOCAL.name: LOCAL}, force=True)
     house.work()
     assert made(house.as_("dave").get(f"/deployments/{wanted['id']}"))["status"] == "failed"
