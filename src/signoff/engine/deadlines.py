@@ -38,8 +38,12 @@ from signoff.store.deadlines import (
 _PAGE = 100
 
 
-class _Lister(Protocol):
-    def __call__(self, tx: Transaction, *, now: datetime, after: DueGate | None, limit: int) -> list[DueGate]: ...
+class Lister(Protocol):
+    """A list of what is due, in the order of its deadlines."""
+
+    def __call__(self, tx: Transaction, *, now: datetime, after: DueGate | None, limit: int) -> list[DueGate]:
+        """At most `limit` gates that were due at `now`, those that follow `after`."""
+        ...
 
 
 def moment_to_act(machinery: Machinery) -> datetime | None:
@@ -69,10 +73,12 @@ def keep_deadlines(machinery: Machinery, now: datetime) -> Counter[Due]:
                 raise
             except SignoffError as error:
                 LOG.warning("a deadline could not be kept; the next tick tries again", run=found.run_id, why=str(error))
+            except Exception:  # noqa: BLE001 - a bug at one gate must not keep all others waiting
+                LOG.exception("a bug in signoff, or a surprise from a library", run=found.run_id, gate=found.gate_id)
     return done
 
 
-def _each(machinery: Machinery, lister: _Lister, now: datetime) -> Iterator[DueGate]:
+def _each(machinery: Machinery, lister: Lister, now: datetime) -> Iterator[DueGate]:
     """What is due, a page at a time; past what could not be done, until the worker is told to stop."""
     after: DueGate | None = None
     while not machinery.stopping.is_set():

@@ -25,6 +25,7 @@ from signoff.engine.machinery import LOG, Machinery
 from signoff.engine.mirror import mirror
 from signoff.ports import Release
 from signoff.store import deployments
+from signoff.store.deadlines import ask_lapsed_again
 from signoff.store.environments import get_environments
 
 BY_HAND = frozenset({DeploymentKind.ROLLBACK, DeploymentKind.BREAK_GLASS})
@@ -99,7 +100,9 @@ def _succeed(machinery: Machinery, wanted: Deployment, environment: Environment,
     done = _event(kind, machinery, wanted, address=address, why=wanted.note)
     with machinery.database.begin() as tx:
         deployments.set_live(tx, wanted, address=address, at=at, audit=[done])
-        if not is_rollback:
+        if is_rollback:
+            ask_lapsed_again(tx, wanted.run_id, wanted.environment)
+        else:
             emergencies.set_broken(tx, wanted, environment, at=at)
         wake_others(tx, wanted.model)
     emergencies.look_at_all(machinery, wanted.environment, wanted.model)

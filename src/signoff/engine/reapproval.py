@@ -21,18 +21,21 @@ from signoff.engine.events import event
 from signoff.engine.jobs import wake_run
 from signoff.store import deployments, runs
 from signoff.store.database import Transaction
-from signoff.store.deadlines import is_approved_anew, list_approved_versions, set_renewed
+from signoff.store.deadlines import find_reapproval, is_approved_anew, list_approved_versions, set_renewed
 from signoff.store.gates import list_gates
 
 
 def start_reapproval(tx: Transaction, run: Run, gate: Gate, at: datetime) -> str | None:
     """Begin the run that asks for the approval of `gate` again, if it is still needed; returns its id.
 
-    `run` is as it was in the gate's attempt.
+    `run` is as it was in the gate's attempt. Where such a run is on its way already, that one is enough.
     """
     version = run.attempt.version
     if version is None or gate.valid_until is None or not _is_needed(tx, run, gate, at):
         return None
+    present = find_reapproval(tx, run.id, gate.step)
+    if present is not None:
+        return present
     position = run.pipeline.position(gate.step)
     review = Run(
         id=secrets.token_hex(6),
@@ -52,7 +55,7 @@ def start_reapproval(tx: Transaction, run: Run, gate: Gate, at: datetime) -> str
         kind=RunKind.REAPPROVAL,
         parent_id=run.id,
     )
-    about = {"kind": review.kind.value, "parent": run.id, "step": gate.step, "version": version.version}
+    about = {"why": review.kind.value, "parent": run.id, "step": gate.step, "version": version.version}
     begun = event(Event.RUN_SUBMITTED, review, at, pipeline=run.pipeline.digest, digest=version.digest, **about)
     runs.add_run(tx, review, at=at, audit=[begun])
     wake_run(tx, review.id)

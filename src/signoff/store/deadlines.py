@@ -9,17 +9,18 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, func, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, and_, bindparam, func, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from signoff.domain.audit import AuditEvent
 from signoff.domain.errors import ConflictError
 from signoff.domain.gate import Gate, GateStatus
+from signoff.domain.run import RunKind, StepStatus
 from signoff.store import codec
 from signoff.store.audit import add_events
 from signoff.store.database import Transaction
 from signoff.store.gates import references_of
-from signoff.store.tables import documents, gates, runs
+from signoff.store.tables import documents, gates, runs, steps
 
 _TICK = "tick"
 _IS_OPEN = gates.c.status == GateStatus.OPEN.value
@@ -51,12 +52,12 @@ def list_outlived(tx: Transaction, *, now: datetime, after: DueGate | None, limi
     return _list(tx, _due(gates.c.valid_until, is_due), now, after, limit)
 
 
-def _due(moment: ColumnElement[datetime], is_due: ColumnElement[bool]) -> Select[tuple[datetime, str, str]]:
+def _due(moment: ColumnElement[datetime], is_due: ColumnElement[bool]) -> Select[datetime, str, str]:
     return select(moment, gates.c.id, gates.c.run_id).where(is_due, moment <= bindparam("now")).order_by(moment)
 
 
 def _list(
-    tx: Transaction, query: Select[tuple[datetime, str, str]], now: datetime, after: DueGate | None, limit: int
+    tx: Transaction, query: Select[datetime, str, str], now: datetime, after: DueGate | None, limit: int
 ) -> list[DueGate]:
     column = query.selected_columns[0]
     query = query.order_by(gates.c.id).limit(limit)
@@ -100,19 +101,48 @@ def _once(tx: Transaction, gate: Gate, statement: object, audit: Sequence[AuditE
     add_events(tx, audit)
 
 
+def ask_lapsed_again(tx: Transaction, run_id: str, environment: str) -> None:
+    """Something rests again on what the run let into `environment`: the next tick asks for what has expired there."""
+    there = gates.c.subject["environment"].astext == environment
+    row = update(gates).where(gates.c.run_id == run_id, _IS_APPROVED, gates.c.lapsed_at.is_not(None), there)
+    tx.execute(row.values(lapsed_at=None))
+
+
+def find_reapproval(tx: Transaction, run_id: str, step: str) -> str | None:
+    """The run on its way that asks for the approval of `step` in that run again; None when there is none."""
+    query = (
+        select(runs.c.id)
+        .join(steps, steps.c.run_id == runs.c.id)
+        .where(
+            runs.c.parent_id == run_id,
+            runs.c.kind == RunKind.REAPPROVAL.value,
+            runs.c.ended_at.is_(None),
+            steps.c.name == step,
+            steps.c.status != StepStatus.SKIPPED.value,
+        )
+        .limit(1)
+    )
+    found: str | None = tx.scalar(query)
+    return found
+
+
 def is_approved_anew(tx: Transaction, gate: Gate, *, now: datetime) -> bool:
-    """Whether another gate approved the same bytes for the same environment since, and still stands."""
+    """Whether another gate approved the same bytes for the same environment since, and still stands.
+
+    What a reapproval said is in the gate that it renewed.
+    """
     query = (
         select(gates.c.subject)
         .join(runs, runs.c.id == gates.c.run_id)
         .where(
             runs.c.model == gate.subject.model,
             runs.c.version == gate.subject.version,
+            runs.c.kind != RunKind.REAPPROVAL.value,
             gates.c.id != gate.id,
             _IS_APPROVED,
             gates.c.closed_at > gate.closed_at,
             gates.c.lapsed_at.is_(None),
-            func.coalesce(gates.c.valid_until, "infinity") > now,
+            or_(gates.c.valid_until.is_(None), gates.c.valid_until > now),
         )
     )
     same = (gate.subject.manifest_digest, gate.subject.environment)
