@@ -40,9 +40,10 @@ class Answers:
         """The rows by the score of one class; of two classes, of the positive one."""
         if self.scores is None:
             raise TypeError("no scores")
+        if self.scores.ndim > 1:  # not kept: many classes would fill the memory
+            return ranking_of(self.y_true == label, self.scores[:, label], self.weight)
         if label not in self.rankings:
-            scores = self.scores if self.scores.ndim == 1 else self.scores[:, label]
-            self.rankings[label] = ranking_of(self.y_true == label, scores, self.weight)
+            self.rankings[label] = ranking_of(self.y_true == label, self.scores, self.weight)
         return self.rankings[label]
 
     @property

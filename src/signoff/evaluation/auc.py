@@ -57,8 +57,8 @@ def ranking_of(positive: NDArray[Any], scores: Floats, weight: Floats) -> Rankin
     groups = np.zeros(len(order), np.int64)
     np.cumsum(ordered[1:] != ordered[:-1], out=groups[1:])
     size = int(groups[-1]) + 1 if len(order) else 0
-    in_positive = np.bincount(groups, np.where(is_positive, weights, 0.0), size)
-    in_negative = np.bincount(groups, np.where(is_positive, 0.0, weights), size)
+    in_positive: Floats = np.bincount(groups, np.where(is_positive, weights, 0.0), size).astype(np.float64)
+    in_negative: Floats = np.bincount(groups, np.where(is_positive, 0.0, weights), size).astype(np.float64)
     return Ranking(
         order,
         groups,

@@ -39,7 +39,7 @@ class Column:
     @property
     def is_number(self) -> bool:
         """Whether the file holds numbers here."""
-        return pa.types.is_integer(self.values.type) or pa.types.is_floating(self.values.type)
+        return bool(pa.types.is_integer(self.values.type) or pa.types.is_floating(self.values.type))
 
     @property
     def is_bool(self) -> bool:
