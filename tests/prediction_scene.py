@@ -62,11 +62,11 @@ def predictions(wrong: int, rows: int = ROWS) -> str:
     return "\n".join(lines) + "\n"
 
 
-def submit(house: House, inputs: str = "", *, pipeline: str = PREDICTS) -> str:
+def submit(house: House, inputs: str = "", *, pipeline: str = PREDICTS, model: str | None = None) -> str:
     """alice submits the next version for a pipeline whose test step says `inputs` too."""
     lines = "".join(f"      {line}\n" for line in inputs.splitlines())
     text = pipeline.replace("      run: evaluate\n", f"      run: evaluate\n{lines}")
-    return house.submit(text, snapshot=_folder(house))
+    return house.submit(text, model, snapshot=_folder(house))
 
 
 def _folder(house: House) -> str:

@@ -226,3 +226,17 @@ def test_fairness_gaps_of_sensitive_columns_are_measured(house: House) -> None:
         ("region", "equalised_odds"),
     }
     assert all(gap["interval"]["low"] <= gap["value"] <= gap["interval"]["high"] for gap in gaps)
+
+
+def test_a_model_card_is_kept_and_what_it_does_not_say_is_named(house: House) -> None:
+    Examiner(house, 5, 5)
+    assert not any("CARD" in note for note in found(house, submit(house))["notes"])
+    reference = house.version()
+    folder_of_model = house.registry.where("fraud-detector", reference.rpartition("/")[2])
+    (folder_of_model / "MODEL_CARD.md").write_text("# Fraud\n\n## Intended use\n\nScoring card payments.\n")
+    evidence = found(house, submit(house, model=reference))
+    assert "model/MODEL_CARD.md" in {file["path"] for file in evidence["files"]}
+    (note,) = [note for note in evidence["notes"] if "MODEL_CARD.md" in note]
+    assert note.startswith("MODEL_CARD.md says nothing about")
+    assert "intended use" not in note
+    assert "limitations" in note

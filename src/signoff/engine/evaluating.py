@@ -65,7 +65,7 @@ def needs_champion(path: Path) -> bool:
 
 
 def evaluate_predictions(
-    machinery: Machinery, run: Run, step: TestStep, path: Path, champion: Champion | None, rematch: Rematch | None
+    machinery: Machinery, run: Run, step: TestStep, path: Path, champion: Champion | None, rematch: Rematch
 ) -> Findings:
     """Everything that the predictions in `path` say; pictures are written to the folder ``plots`` beside it.
 
@@ -82,7 +82,7 @@ def evaluate_predictions(
         raise _not_installed(path.name, error) from error
     notes: list[str] = []
     source = path
-    if rematch is not None and rematch.predictions is not None:
+    if rematch.predictions is not None:
         joined = path.parent.parent / "joined"
         joined.mkdir(exist_ok=True)
         target = joined / "predictions.parquet"

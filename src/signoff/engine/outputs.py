@@ -10,8 +10,10 @@ from xml.etree import ElementTree as ET
 from signoff.domain.errors import AnswersError, MachineryError
 from signoff.domain.evidence import CheckResult, CheckStatus, EvidenceFile, Severity
 from signoff.domain.feedback import match_answers
+from signoff.domain.model_card import ModelCard
 from signoff.domain.run import Asked
 from signoff.ports import Blobs
+from signoff.spec import model_card
 
 _LARGEST_JSON = 1_000_000
 _LARGEST_JUNIT = 20_000_000
@@ -30,6 +32,18 @@ def keep_files(blobs: Blobs, output: Path) -> tuple[EvidenceFile, ...]:
     return tuple(
         EvidenceFile(path.relative_to(output).as_posix(), blobs.add(path), path.stat().st_size) for path in found
     )
+
+
+def find_card(*folders: Path) -> tuple[Path, ModelCard] | None:
+    """The first model card in `folders`, and what could be read of it; a README counts where a model is kept."""
+    for folder in folders:
+        for name in model_card.FILES:
+            path = folder / name
+            if path.is_file() and not path.is_symlink():
+                with path.open("rb") as file:
+                    content = file.read(model_card.LARGEST_BYTES + 1)
+                return path, model_card.read_model_card(content, name)
+    return None
 
 
 def read_junit(output: Path) -> tuple[CheckResult, ...]:

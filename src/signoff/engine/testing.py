@@ -8,9 +8,10 @@ from pathlib import Path
 
 from signoff.domain.audit import Event
 from signoff.domain.errors import DigestMismatchError, MachineryError
-from signoff.domain.evidence import Champion, CheckStatus, Evidence, Metric, Provenance
+from signoff.domain.evidence import Champion, CheckStatus, Evidence, EvidenceFile, Metric, Provenance
 from signoff.domain.expression import Scope
 from signoff.domain.judging import claimed_metrics, judge_checks, looks_of, no_answers, scope_among
+from signoff.domain.model_card import explain_missing
 from signoff.domain.pipeline import ApprovalStep, TestStep
 from signoff.domain.run import Run, StepStatus
 from signoff.domain.version import ModelVersion
@@ -19,8 +20,8 @@ from signoff.engine.commands import champion_context, key_of, patiently, run_com
 from signoff.engine.evaluating import Findings, evaluate_predictions, needs_champion
 from signoff.engine.events import event
 from signoff.engine.machinery import Machinery, scratch_of
-from signoff.engine.outputs import keep_files, read_junit
-from signoff.engine.rematch import find_predictions, keep_predictions, play_again
+from signoff.engine.outputs import find_card, keep_files, read_junit
+from signoff.engine.rematch import Rematch, find_predictions, keep_predictions, play_again
 from signoff.engine.reported import merged, read_metrics
 from signoff.store import evidence, runs
 
@@ -86,15 +87,15 @@ def _measure(
     bare = Evidence(step.name, run.attempt.number, version.digest, champion=known)
     if step.command is None:
         return replace(bare, metrics=claimed_metrics(version)), None
-    output, tracking_id = _run(machinery, run, step, version, champion)
+    output, copy, tracking_id = _run(machinery, run, step, version, champion)
     path = find_predictions(output)
-    rematch = None
+    again = Rematch(None)
     findings = Findings()
     if path is not None:
         if step.compare and champion is not None and needs_champion(path):
             keep_predictions(machinery, run, step, version.digest, path)
-            rematch = play_again(machinery, run, step, champion)
-        findings = evaluate_predictions(machinery, run, step, path, known, rematch)
+            again = play_again(machinery, run, step, champion)
+        findings = evaluate_predictions(machinery, run, step, path, known, again)
     logged = (
         Metric(name, value, Provenance.MEASURED, step=step.name)
         for name, value in patiently(machinery, lambda: machinery.tracking.metrics(tracking_id)).items()
@@ -104,6 +105,7 @@ def _measure(
         sources.append((path.name, (replace(metric, step=step.name) for metric in findings.metrics)))
     metrics = merged(sources)
     files = patiently(machinery, lambda: keep_files(machinery.blobs, output))
+    card_files, card_notes = _card(machinery, output, copy)
     if known is not None and findings.champion_metrics:
         known = replace(known, metrics={**known.metrics, **findings.champion_metrics})
     found = replace(
@@ -111,8 +113,13 @@ def _measure(
         metrics=tuple(metrics[name] for name in sorted(metrics)),
         checks=read_junit(output),
         champion=known,
-        files=(*files, *(rematch.files if rematch is not None else ())),
-        notes=(*_unread(step, path, champion), *findings.notes, *(rematch.notes if rematch is not None else ())),
+        files=(*files, *card_files, *again.files),
+        notes=(
+            *_unread(step, path, champion),
+            *findings.notes,
+            *(rematch.notes if rematch is not None else ()),
+            *card_notes,
+        ),
         task=findings.task,
         comparisons=tuple(replace(c, difference=replace(c.difference, step=step.name)) for c in findings.comparisons),
         slices=findings.slices,
@@ -121,6 +128,20 @@ def _measure(
         pictures=findings.pictures,
     )
     return found, tracking_id
+
+
+def _card(machinery: Machinery, output: Path, copy: Path) -> tuple[tuple[EvidenceFile, ...], tuple[str, ...]]:
+    """The model's card, kept where the command did not leave it, and what it does not say."""
+    found = find_card(output, copy)
+    if found is None:
+        return (), ()
+    path, card = found
+    missing = explain_missing(card)
+    notes = (*card.notes, *([missing] if missing else []))
+    if path.parent == output:
+        return (), notes
+    digest = patiently(machinery, lambda: machinery.blobs.add(path))
+    return (EvidenceFile(f"model/{path.name}", digest, path.stat().st_size),), notes
 
 
 def _unread(step: TestStep, path: Path | None, champion: tuple[Champion, ModelVersion] | None) -> list[str]:
@@ -143,8 +164,8 @@ def _run(
     step: TestStep,
     version: ModelVersion,
     champion: tuple[Champion, ModelVersion] | None,
-) -> tuple[Path, str]:
-    """Run the test command against a verified copy; the folder of what it left, and its tracking run."""
+) -> tuple[Path, Path, str]:
+    """Run the test command against a verified copy; the folder of what it left, the copy, and its tracking run."""
     if step.command is None:
         raise ValueError(f"{step.name} has no command")
     copy = machinery.folder_of(scratch_of(run), f"{step.name}-{run.attempt.number}", "model")
@@ -170,7 +191,7 @@ def _run(
             f"{step.name} ended with exit status {ended.exit_status}, and no junit.xml says which test failed.",
             f"`signoff logs {run.id} {step.name}` shows why; `signoff retry {run.id}` tries again.",
         )
-    return ended.output, tracking.id
+    return ended.output, copy, tracking.id
 
 
 def evidence_digests(run: Run, position: int) -> list[str]:
