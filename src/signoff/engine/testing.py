@@ -117,7 +117,7 @@ def _measure(
         notes=(
             *_unread(step, path, champion),
             *findings.notes,
-            *(rematch.notes if rematch is not None else ()),
+            *again.notes,
             *card_notes,
         ),
         task=findings.task,
