@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import vl_convert
 
 from signoff.domain.evidence import Interval, Metric, Provenance, SliceResult, Task
 from signoff.evaluation import pictures
@@ -143,6 +144,22 @@ def test_a_picture_has_no_colours_no_background_and_no_address_of_its_own(pictur
     text = picture.spec_json().decode()
     assert re.findall(r"https?://[^\"]*", text) == ["https://vega.github.io/schema/vega-lite/v6.json"]
     assert re.search(r"#[0-9a-fA-F]{6}", text) is None
+
+
+@EACH
+def test_a_picture_needs_no_expression_that_a_strict_page_cannot_run(picture: Picture) -> None:
+    """vega-interpreter 2 evaluates these itself, or finds them among vega-functions; no label is in any of them."""
+    compiled = vl_convert.vegalite_to_vega(dict(picture.spec), vl_version="6.4")
+    code = [v for k, v in _parts(compiled) if k in {"expr", "signal", "update", "test", "init"} and isinstance(v, str)]
+    called = {name for text in code for name in re.findall(r"([A-Za-z_]\w*)\(", text)}
+    assert called
+    assert called <= {
+        "bandwidth", "ceil", "containerSize", "format", "isArray", "isFinite", "isValid", "join", "max", "toNumber",
+        "toString",
+    }  # fmt: skip
+    labels = {v for row in picture.table.rows for v in row.values() if isinstance(v, str)}
+    named = {text for text in code for found in re.findall(r'(?<!datum\[)"((?:[^"\\]|\\.)*)"', text) if found in labels}
+    assert named == set()
 
 
 @EACH

@@ -47,7 +47,7 @@ def against_limit(
         n=metric.n,
     )
     x = quantity("value", metric.name)
-    y = {"field": "model", "type": "nominal", "title": None, "sort": [names.candidate, names.champion]}
+    y = {"field": "model", "type": "nominal", "title": None, "sort": None}
     model = by_model(names, has_champion=champion is not None, kind="point")
     colour, shape = ({**model[channel], "legend": None} for channel in ("color", "shape"))
     layers = [

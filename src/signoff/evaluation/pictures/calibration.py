@@ -63,7 +63,7 @@ def calibration(
     if champion_said is not None and not _are_probabilities(champion_said):
         champion_said = None
     own = _bin(happened, said, weight)
-    rows = _rows(own, names.candidate)
+    rows = [{**row, "bar": row["rows"]} for row in _rows(own, names.candidate)]
     theirs = None
     if champion_said is not None:
         theirs = _bin(happened if champion_happened is None else champion_happened, champion_said, weight)
@@ -74,12 +74,11 @@ def calibration(
     model = by_model(names, has_champion=theirs is not None, kind="point")
     tallest = max(int(own.rows.max()), 1)
     counts = {
-        "transform": [{"filter": {"field": "model", "equal": names.candidate}}],
         "mark": mark("bar", "counts", width=14),
         "encoding": {
             "x": x,
             "y": {
-                "field": "rows",
+                "field": "bar",
                 "type": "quantitative",
                 "axis": None,
                 "scale": {"domain": [0, 4 * tallest], "nice": False},

@@ -67,7 +67,7 @@ def confusion(
             layers.append(
                 {"mark": mark("text", "cell-note", dy=11), "encoding": {"text": {"field": "note", "type": "nominal"}}}
             )
-    axis = {"sort": order, "type": "nominal"}
+    axis = {"sort": None, "type": "nominal"}
     return make(
         "confusion",
         title="Right and wrong answers",

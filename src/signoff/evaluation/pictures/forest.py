@@ -29,7 +29,7 @@ def forest(slices: Sequence[SliceResult], overall: float, better: readings.Bette
     columns = [
         Column("slice", "Slice", "text"),
         Column("rows", "Rows", "count"),
-        Column("value", metric),
+        Column("value", "Value"),
         Column("low", "From"),
         Column("high", "To"),
         Column("verdict", "Beside the rest", "text"),
@@ -45,7 +45,7 @@ def forest(slices: Sequence[SliceResult], overall: float, better: readings.Bette
         [_WORDS[s.status] for s in drawn],
     ]
     if has_champion:
-        columns.append(Column("champion", f"{names.champion} there"))
+        columns.append(Column("champion", "The champion there"))
         values.append([None if s.to_champion is None else s.value - s.to_champion.value for s in drawn])
     worst = _worst(known, better)
     reading = readings.slices(
@@ -58,7 +58,7 @@ def forest(slices: Sequence[SliceResult], overall: float, better: readings.Bette
         unsure=sum(s.status == "unsure" for s in known),
     )
     x = quantity("value", metric)
-    y = {"field": "slice", "type": "nominal", "title": None, "sort": [s.label for s in drawn]}
+    y = {"field": "slice", "type": "nominal", "title": None, "sort": None}
     domain = [_WORDS["fine"], _WORDS["unsure"], _WORDS["worse"]]
     verdict = {"field": "verdict", "type": "nominal", "title": None, "legend": {"orient": "top"}}
     colour = {**verdict, "scale": {"domain": domain, "range": "category"}}
@@ -86,7 +86,7 @@ def forest(slices: Sequence[SliceResult], overall: float, better: readings.Bette
         "slices-" + file_part(metric),
         title=f"{metric} in each slice",
         subtitle="The dashed line is all rows"
-        + ("; short strokes are the champion" if has_champion else "")
+        + (f"; short strokes are {names.champion}" if has_champion else "")
         + left_out,
         reading=reading,
         columns=columns,

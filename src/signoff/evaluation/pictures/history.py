@@ -51,7 +51,7 @@ def history(
         "field": "version",
         "type": "ordinal",
         "title": "Version",
-        "sort": [v.version for v in drawn],
+        "sort": None,
         "axis": {"labelAngle": 0, "labelOverlap": True},
     }
     y = quantity("value", metric)

@@ -3,6 +3,9 @@
 A specification never names a colour or a background. Whoever draws it passes `configuration("light")` or `("dark")`
 (a page may make the same from its own variables), so that one file serves both themes, a mail and print. Colour is
 never alone: the champion is dashed and square, the candidate solid and round.
+
+Order is that of the rows (`sort` None): a list of labels would be compiled into an expression, and what somebody else
+wrote has no place in one.
 """
 
 from __future__ import annotations
