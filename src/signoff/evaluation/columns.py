@@ -26,9 +26,9 @@ class Column:
     def __init__(self, source: str, name: str, values: pa.ChunkedArray) -> None:
         self.source = source
         self.name = name
-        self.values = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
-        if pa.types.is_dictionary(self.values.type):
-            self.values = self.values.dictionary_decode()
+        if pa.types.is_dictionary(values.type) and not _is_text(values.type.value_type):
+            values = values.cast(values.type.value_type)
+        self.values = values.unify_dictionaries().combine_chunks()
         if pa.types.is_decimal(self.values.type) or pa.types.is_float16(self.values.type):
             self.values = self.values.cast(pa.float64())
 
@@ -50,7 +50,7 @@ class Column:
     def is_text(self) -> bool:
         """Whether the file holds text here."""
         kind = self.values.type
-        return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+        return _is_text(kind) or (pa.types.is_dictionary(kind) and _is_text(kind.value_type))
 
     def check_full(self) -> None:
         """Refuse an empty cell."""
@@ -76,11 +76,13 @@ class Column:
 
     def _not_a_number(self) -> PredictionsError:
         if self.is_text:
-            for row, value in enumerate(self.values.to_pylist()):
+            for row, value in enumerate(self.values):
                 try:
-                    float(value)
+                    float(value.as_py())
                 except ValueError:
-                    return self.refusal(row, f"{_short(value)} is not a number", "This column holds numbers only.")
+                    return self.refusal(
+                        row, f"{_short(value.as_py())} is not a number", "This column holds numbers only."
+                    )
         return PredictionsError(
             f"{self.source}, column {self.name!r}, row 1: {self.values.type} where numbers are needed.",
             "Write plain numbers.",
@@ -101,9 +103,17 @@ class Column:
 
         `as_number` writes true and false as 1 and 0. An empty cell has the code -1.
         """
-        coded = self.values.dictionary_encode()
+        coded = self.values if pa.types.is_dictionary(self.values.type) else self.values.dictionary_encode()
         indices = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
-        return indices, [_label(value, as_number=as_number) for value in coded.dictionary.to_pylist()]
+        known = indices >= 0
+        # Numbered as they come: a dictionary may be in any order, and hold values that no row has.
+        used, first = np.unique(indices[known], return_index=True)
+        used = used[np.argsort(first)]
+        place = np.full(len(coded.dictionary) + 1, -1, np.int64)
+        place[used] = np.arange(len(used))
+        return place[indices], [
+            _label(value, as_number=as_number) for value in coded.dictionary.take(pa.array(used)).to_pylist()
+        ]
 
 
 def codes_among(column: Column, labels: dict[str, int], *, as_number: bool) -> NDArray[np.int64]:
@@ -122,6 +132,10 @@ def codes_among(column: Column, labels: dict[str, int], *, as_number: bool) -> N
             "Predict one of the test set's classes.",
         )
     return codes
+
+
+def _is_text(kind: Any) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 
 def _label(value: Any, *, as_number: bool) -> str:

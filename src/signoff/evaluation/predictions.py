@@ -14,13 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from signoff.domain.errors import PredictionsError
 from signoff.domain.evidence import Task
 from signoff.evaluation.columns import MOST_CLASSES_IN_NUMBERS, Column, codes_among
-from signoff.evaluation.slicing import Slicing, slicing_of
+from signoff.evaluation.slicing import LONGEST_VALUE, Slicing, slicing_of
 from signoff.evaluation.table import Limits, read_table
 
 __all__ = ["Limits", "Predictions", "Slicing", "read_predictions"]
@@ -174,6 +173,12 @@ class _Reader:
                 f"{self.source}: y_true and y_pred hold one class only ({_some(sorted(seen))}).",
                 "A test set needs rows of at least two classes.",
             )
+        longest = max(seen, key=len)
+        if len(longest) > LONGEST_VALUE:
+            raise PredictionsError(
+                f"{self.source}: a class's name has {len(longest):,} characters.",
+                "Give classes names that people can read.",
+            )
         if len(seen) > MOST_CLASSES:
             raise PredictionsError(
                 f"{self.source}: {len(seen):,} classes, more than {MOST_CLASSES:,}.",
@@ -247,9 +252,7 @@ class _Reader:
                 continue
             slicing = slicing_of(column)
             if slicing is None:
-                different = (
-                    "" if not column.is_text else f": {pc.count_distinct(column.values).as_py():,} different values"
-                )
+                different = "" if not column.is_text else f": {len(column.encoded()[1]):,} different values"
                 self.notes.append(f"{name} is no slice column{different}.")
             else:
                 slices[name] = slicing

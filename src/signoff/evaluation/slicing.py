@@ -29,6 +29,10 @@ MOST_VALUES = 1000
 """A column of text with more different values (names, ids) is no slicing."""
 
 
+LONGEST_VALUE = 200
+"""Text with longer values is no slicing either."""
+
+
 @dataclass(frozen=True, slots=True)
 class Slicing:
     """One column's readable values, and which each row has. `codes`: int32 (n,), -1 where the column is empty."""
@@ -49,7 +53,7 @@ def slicing_of(column: Column) -> Slicing | None:
     if not (column.is_text or column.is_bool or pa.types.is_null(kind)):
         return None
     codes, labels = column.encoded()
-    if len(labels) > MOST_VALUES:
+    if len(labels) > MOST_VALUES or max(map(len, labels), default=0) > LONGEST_VALUE:
         return None
     order = sorted(range(len(labels)), key=labels.__getitem__)
     return _renumbered(column.name, codes, order, [labels[code] for code in order])

@@ -25,7 +25,8 @@ class Limits:
 
     rows: int = 5_000_000
     columns: int = 200
-    size: int = 1 << 30
+    cells: int = 100_000_000
+    size: int = 1 << 29
 
 
 def read_table(path: Path, limits: Limits) -> pa.Table:
@@ -55,6 +56,8 @@ def _check_shape(path: Path, rows: int, columns: int, limits: Limits) -> None:
         raise _too_much(path, f"{rows:,} rows", f"{limits.rows:,}")
     if columns > limits.columns:
         raise _too_much(path, f"{columns:,} columns", f"{limits.columns:,}")
+    if rows * columns > limits.cells:
+        raise _too_much(path, f"{rows * columns:,} values", f"{limits.cells:,}")
 
 
 def _too_much(path: Path, what: str, limit: str) -> PredictionsError:
@@ -132,9 +135,15 @@ def _first_not_text(column: pa.ChunkedArray) -> int:
     return 1
 
 
+def _text_columns(path: Path) -> list[str]:
+    schema = pa.parquet.read_schema(path)
+    return [each.name for each in schema if pa.types.is_string(each.type) or pa.types.is_large_string(each.type)]
+
+
 def _read_parquet(path: Path, limits: Limits) -> pa.Table:
     try:
-        with pa.parquet.ParquetFile(path) as file:
+        # Text stays in its dictionary: one long value that a million rows repeat is not written out a million times.
+        with pa.parquet.ParquetFile(path, read_dictionary=_text_columns(path)) as file:
             shape = file.metadata
             _check_shape(path, shape.num_rows, shape.num_columns, limits)
             unpacked = sum(shape.row_group(group).total_byte_size for group in range(shape.num_row_groups))

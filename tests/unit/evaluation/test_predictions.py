@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet
 import pytest
 
 from signoff.domain.errors import MachineryError, PredictionsError
@@ -149,6 +151,7 @@ def test_a_file_above_the_caps_is_refused_before_it_is_unpacked(tmp_path: Path) 
     path = write(tmp_path, "y_true,y_pred\n1,1\n0,0\n0,1\n")
     assert "3 rows, more than the 2" in refused(path, Limits(rows=2))
     assert "2 columns, more than the 1" in refused(path, Limits(columns=1))
+    assert "6 values, more than the 5" in refused(path, Limits(cells=5))
     assert "bytes, more than the 10" in refused(path, Limits(size=10))
     bomb = tmp_path / "bomb.parquet"
     pd.DataFrame({"y_true": np.arange(200_000) / 7, "y_pred": np.zeros(200_000)}).to_parquet(bomb, compression="zstd")
@@ -218,3 +221,32 @@ def test_a_score_outside_nought_to_one_is_noted(tmp_path: Path) -> None:
     assert got.notes == (
         "y_score is -2 in row 2, so it is no probability: log_loss, brier and calibration are left out.",
     )
+
+
+def test_a_long_text_that_every_row_repeats_is_not_written_out(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.parquet"
+    long = "x" * 1_000_000
+    truth = np.tile([0, 1], 100_000)
+    table = pa.table(
+        {"y_true": truth, "y_pred": truth, "note": pa.DictionaryArray.from_arrays(truth, [long, long + "y"])}
+    )
+    pyarrow.parquet.write_table(table, path)
+    got = read_predictions(path)
+    assert got.slices == {}
+    assert got.notes == ("note is no slice column: 2 different values.",)
+    pyarrow.parquet.write_table(table.rename_columns(["a", "b", "y_true"]).append_column("y_pred", table["note"]), path)
+    assert "name has 1,000,001 characters" in refused(path)
+
+
+def test_categories_that_no_row_has_do_not_count(tmp_path: Path) -> None:
+    path = tmp_path / "predictions.parquet"
+    kinds = pd.CategoricalDtype(["z", "unused", "a"])
+    frame = pd.DataFrame({"y_true": list("azaz"), "y_pred": list("aaza"), "kind": list("zzaz")}).astype(kinds)
+    frame.assign(empty=pd.Series([None] * 4, dtype="object")).to_parquet(path)
+    got = read_predictions(path)
+    assert got.labels == ("a", "z")
+    assert got.y_true.tolist() == [0, 1, 0, 1]
+    assert got.slices["kind"].values == ("a", "z")
+    assert got.slices["kind"].codes.tolist() == [1, 1, 0, 1]
+    assert got.slices["empty"].values == ()
+    assert got.slices["empty"].codes.tolist() == [-1] * 4
