@@ -14,7 +14,13 @@ from signoff.spec import read_pipeline
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = Path(signoff.__file__).parent / "cli" / "template"
-FILES = [*sorted((ROOT / "examples").rglob("signoff.yaml")), TEMPLATE / "signoff.yaml"]
+PROMOTION = ROOT / "examples" / "promotion"
+FILES = [
+    *sorted((ROOT / "examples").rglob("signoff.yaml")),
+    PROMOTION / "staging.yaml",
+    PROMOTION / "production.yaml",
+    TEMPLATE / "signoff.yaml",
+]
 
 
 def as_init_writes(path: Path) -> str:
@@ -33,9 +39,12 @@ def load_phishing_data() -> Any:
 def test_the_examples_are_found() -> None:
     assert [path.parent.name for path in FILES] == [
         "phishing",
+        "promotion",
         "conditional",
         "manual-approval",
         "train-and-approve",
+        "promotion",
+        "promotion",
         "template",
     ]
 
