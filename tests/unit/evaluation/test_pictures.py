@@ -158,7 +158,8 @@ def test_a_picture_needs_no_expression_that_a_strict_page_cannot_run(picture: Pi
         "toString",
     }  # fmt: skip
     labels = {v for row in picture.table.rows for v in row.values() if isinstance(v, str)}
-    named = {text for text in code for found in re.findall(r'(?<!datum\[)"((?:[^"\\]|\\.)*)"', text) if found in labels}
+    texts = [found for text in code for found in re.findall(r'(datum\[)?"((?:[^"\\]|\\.)*)"', text)]
+    named = {text for is_field, text in texts if not is_field and text in labels}
     assert named == set()
 
 
