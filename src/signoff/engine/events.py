@@ -10,6 +10,6 @@ from signoff.domain.audit import AuditEvent, Event
 from signoff.domain.run import Run
 
 
-def event(kind: Event, run: Run, at: datetime, *, actor: str = SYSTEM.name, **detail: Any) -> AuditEvent:
+def event(kind: Event, run: Run, at: datetime, /, *, actor: str = SYSTEM.name, **detail: Any) -> AuditEvent:
     """One event about `run`; `detail` is plain JSON."""
     return AuditEvent(kind, actor, at, run.id, run.model, {"attempt": run.attempt.number, **detail})
