@@ -12,9 +12,9 @@ from typist import BAD, GOOD, Type, a_home, a_keyboard, a_server, a_terminal  # 
 
 def test_a_good_file_is_said_to_be_good(type_: Type) -> None:
     Path("signoff.yaml").write_text(GOOD)
-    assert type_("validate") == (0, "signoff.yaml: good: train_model -> approve_model\n", "")
-    assert type_("validate", "-q") == (0, "", "")
-    assert type_("validate", "--json").document == {"is_valid": True, "problems": []}
+    assert type_("validate", "--offline") == (0, "signoff.yaml: good: train_model -> approve_model\n", "")
+    assert type_("validate", "--offline", "-q") == (0, "", "")
+    assert type_("validate", "--offline", "--json").document == {"is_valid": True, "problems": []}
 
 
 def test_a_bad_file_is_shown_with_caret_and_hint(type_: Type) -> None:
@@ -34,7 +34,7 @@ def test_a_bad_file_is_shown_with_caret_and_hint(type_: Type) -> None:
 def test_one_bad_file_among_good_ones_is_enough(type_: Type) -> None:
     Path("good.yaml").write_text(GOOD)
     Path("bad.yaml").write_text("steps: 3")
-    said = type_("validate", "good.yaml", "bad.yaml")
+    said = type_("validate", "--offline", "good.yaml", "bad.yaml")
     assert said.status == 2
     assert "good.yaml: good" in said.out
     assert "bad.yaml:1:8: " in said.out
@@ -52,14 +52,35 @@ def test_the_schema_is_one_json_document(type_: Type) -> None:
     assert type_("validate", "--schema").document["title"] == "signoff.yaml"
 
 
-def test_a_server_is_asked_only_when_told_to(type_: Type, server: FakeServer) -> None:
+def test_a_server_that_is_known_here_is_asked_unless_told_not_to(type_: Type, server: FakeServer) -> None:
     Path("signoff.yaml").write_text(GOOD)
-    assert type_("validate").status == 0
-    assert server.seen == []
     answer = {"is_valid": False, "problems": [{"message": "who is bob?"}], "text": "signoff.yaml:7:19: who is bob?"}
     server.routes["POST", "/pipelines/validate"] = httpx2.Response(200, json=answer)
-    said = type_("validate", "--online")
-    assert (said.status, said.out) == (2, "signoff.yaml:7:19: who is bob?\n")
+    for words in (["validate"], ["validate", "--online"], ["validate", "--server", "http://localhost:8010"]):
+        said = type_(*words)
+        assert (said.status, said.out) == (2, "signoff.yaml:7:19: who is bob?\n")
+    assert len(server.seen) == 3
+    assert type_("validate", "--offline").status == 0
+    assert len(server.seen) == 3
+    both = type_("validate", "--offline", "--online")
+    assert (both.status, both.err.splitlines()[0]) == (2, "error: Both --online and --offline were given.")
+
+
+def test_without_an_answer_a_file_is_checked_by_itself_and_that_is_said(type_: Type, server: FakeServer) -> None:
+    Path("signoff.yaml").write_text(GOOD)
+    server.routes["POST", "/pipelines/validate"] = httpx2.ConnectError("refused")
+    said = type_("validate")
+    assert (said.status, said.out) == (0, "signoff.yaml: good: train_model -> approve_model\n")
+    assert said.err.startswith("Checked without the server, so whether its people can approve is not known: ")
+    assert type_("validate", "--online").status == 6
+    assert type_("validate", "--server", "http://localhost:8010").status == 6
+
+
+def test_nobody_is_asked_where_no_server_is_known(type_: Type, server: FakeServer, home: Path) -> None:
+    (home / "up.json").unlink()
+    Path("signoff.yaml").write_text(GOOD)
+    assert type_("validate") == (0, "signoff.yaml: good: train_model -> approve_model\n", "")
+    assert server.seen == []
 
 
 def test_init_writes_a_folder_that_validates_and_overwrites_nothing(type_: Type) -> None:

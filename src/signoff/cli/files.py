@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,7 +13,7 @@ from cyclopts import Parameter
 from signoff.cli.exits import Exit
 from signoff.cli.options import NOTHING, Common
 from signoff.cli.screen import Screen, clean
-from signoff.domain.errors import ConflictError, InvalidError
+from signoff.domain.errors import ConflictError, InvalidError, SignoffError
 
 if TYPE_CHECKING:
     from signoff.spec.pipeline import Reading
@@ -59,10 +60,16 @@ def validate(
     /,
     *,
     schema: Annotated[bool, Parameter(help="Print the JSON Schema for editors instead.")] = False,
-    online: Annotated[bool, Parameter(help="Also ask the server: does it know these people and environments?")] = False,
+    online: Annotated[bool, Parameter(help="Fail when no server answers, instead of checking without one.")] = False,
+    offline: Annotated[bool, Parameter(help="Do not ask the server.")] = False,
     common: Common = NOTHING,
 ) -> int:
-    """Check pipeline files, without a server: every error with line, column, caret and a hint."""
+    """Check pipeline files: every error with line, column, caret and a hint.
+
+    Where a server is known here, it is asked whether its people and environments could satisfy every rule.
+    """
+    if online and offline:
+        raise InvalidError("Both --online and --offline were given.", "Give one of them.")
     screen = Screen(common)
     if schema:
         from signoff.spec.schema import pipeline_schema
@@ -70,12 +77,20 @@ def validate(
         screen.document(pipeline_schema())
         return Exit.DONE
     problems: list[dict[str, Any]] = []
+    must = online or common.server is not None
+    asks = must or (not offline and _knows_a_server())
     for file in files or [Path(DEFAULT_FILE)]:
         text, reading = read_file(file)
         found = [problem.as_json() for problem in reading.problems]
         shown = "\n".join(problem.text() for problem in reading.problems)
-        if online and reading.pipeline is not None:
-            found, shown = _ask_server(common, file, text)
+        if asks and reading.pipeline is not None:
+            try:
+                found, shown = _ask_server(common, file, text)
+            except SignoffError as error:
+                if must:
+                    raise
+                asks = False
+                screen.note(f"Checked without the server, so whether its people can approve is not known: {error.what}")
         problems += found
         if not screen.is_json:
             _tell(screen, file, reading, shown, is_good=not any(problem["severity"] == "error" for problem in found))
@@ -122,6 +137,16 @@ def _ask_server(common: Common, file: Path, text: str) -> tuple[list[dict[str, A
         request = ValidateRequest(pipeline=text, filename=str(file), folder_name=file.resolve().parent.name or None)
         answer = client.validate(request)
     return [problem.model_dump(mode="json") for problem in answer.problems], answer.text
+
+
+def _knows_a_server() -> bool:
+    """Whether this machine has a server, or was told of one."""
+    from signoff.sdk.locate import read_home
+
+    try:
+        return bool(os.environ.get("SIGNOFF_SERVER") or read_home().url)
+    except (SignoffError, OSError):
+        return False
 
 
 def _person() -> str:
