@@ -1,0 +1,90 @@
+"""The rules of gates and deployments said a second time, for the machine of `town`, by another method.
+
+Nothing here is shared with `signoff.domain.gate` or `matching`: people are counted by Hall's theorem (P. Hall, *On
+Representatives of Subsets*, 1935) over every set of rules, not by augmenting paths.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import combinations
+
+from signoff.domain.actor import Person, Role
+from signoff.domain.gate import Decision, Gate, Verdict
+from signoff.domain.pipeline import RuleSpec
+
+Folk = Mapping[str, Person]
+
+
+def is_able(folk: Folk, name: str) -> bool:
+    person = folk.get(name)
+    return person is not None and person.is_active and Role.APPROVER in person.roles
+
+
+def is_named(folk: Folk, name: str, references: Iterable[str]) -> bool:
+    return any(ref == name or (ref.startswith("group:") and ref[6:] in folk[name].groups) for ref in references)
+
+
+def voters(folk: Folk, excluded: Iterable[str], decisions: Iterable[Decision]) -> list[tuple[str, str]]:
+    """(human, whom they count as) of each approval by people who may, nobody under two names, earliest first."""
+    used: set[str] = set()
+    found = []
+    for said in sorted(decisions, key=lambda d: (d.at, d.id)):
+        human, voter = said.by, said.on_behalf_of or said.by
+        if said.by.startswith("policy:") or said.is_withdrawn or said.verdict is not Verdict.APPROVE:
+            continue
+        if {human, voter} & (used | set(excluded)) or not (is_able(folk, human) and is_able(folk, voter)):
+            continue
+        used |= {human, voter}
+        found.append((human, voter))
+    return found
+
+
+def places_can_be_filled(rules: Sequence[RuleSpec], names: Iterable[str], folk: Folk) -> bool:
+    """Whether every set of rules is wanted by as many of `names` as it asks for in all: Hall's condition."""
+    people = list(names)
+    for size in range(1, len(rules) + 1):
+        for some in combinations(rules, size):
+            wanting = [name for name in people if any(is_named(folk, name, rule.approvers) for rule in some)]
+            if len(wanting) < sum(rule.required_approvals for rule in some):
+                return False
+    return True
+
+
+def is_satisfied(rules: Sequence[RuleSpec], decisions: Sequence[Decision], folk: Folk, excluded: Iterable[str]) -> bool:
+    """Whether these rules hold by these approvals; a policy's approval fills each rule that allows it."""
+    by_policy = any(d.by.startswith("policy:") and d.verdict is Verdict.APPROVE for d in decisions)
+    wanted = [rule for rule in rules if not (by_policy and rule.allow_policy)]
+    return places_can_be_filled(wanted, [voter for _, voter in voters(folk, excluded, decisions)], folk)
+
+
+def rules_now(gate: Gate) -> list[RuleSpec]:
+    """The pipeline's rules of the gate, with whoever it was escalated to."""
+    further = gate.escalate_to if gate.escalated_at is not None else ()
+    return [
+        RuleSpec(rule.name, (*rule.approvers, *further), rule.required_approvals, rule.allow_policy)
+        for rule in gate.rules
+    ]
+
+
+def about(gate: Gate, decisions: Iterable[Decision]) -> list[Decision]:
+    return [d for d in decisions if d.digest == gate.digest and not d.is_withdrawn]
+
+
+def says_no(gate: Gate, decisions: Iterable[Decision], folk: Folk) -> bool:
+    """Whether somebody who may decide said no."""
+    rules = [*rules_now(gate), *gate.environment_rules]
+    for said in about(gate, decisions):
+        voter = said.on_behalf_of or said.by
+        if said.verdict is Verdict.APPROVE or {voter, said.by} & set(gate.excluded):
+            continue
+        if is_able(folk, said.by) and is_able(folk, voter) and any(is_named(folk, voter, r.approvers) for r in rules):
+            return True
+    return False
+
+
+def could_close(gate: Gate, decisions: Sequence[Decision], earlier: Sequence[Decision], folk: Folk) -> bool:
+    """Whether the gate is approved by what was decided about it and, for the environment, before it."""
+    mine = about(gate, decisions)
+    own = is_satisfied(rules_now(gate), mine, folk, gate.excluded)
+    return own and is_satisfied(gate.environment_rules, [*earlier, *mine], folk, gate.excluded)
