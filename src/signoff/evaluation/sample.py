@@ -39,7 +39,7 @@ FEW_CLUSTERS = 20
 """With fewer clusters no method here keeps its level; it is said."""
 
 _MOST_CELLS = 400
-_MOST_SUMS = 20_000_000
+_MOST_SUMS = 5_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,10 +163,12 @@ class Sample:
         return self._edge(spec, levels)
 
     def _sums(self, spec: MetricSpec) -> int:
-        """How many numbers `unit_sums` has, where the resamples need it."""
-        if spec.columns is not None or (self.clusters is None and not self.answers.is_weighted):
+        """How many numbers each resample multiplies with, at most."""
+        if spec.columns is not None:
             return 0
-        return self.units * 3 * self.answers.classes
+        is_plain = self.clusters is None and not self.answers.is_weighted
+        size = self.answers.classes
+        return (min(self.units, size * size) if is_plain else self.units) * 3 * size
 
     def _replicates(self, spec: MetricSpec) -> Floats:
         """The metric of every resample."""

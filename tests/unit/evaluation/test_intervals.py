@@ -237,6 +237,17 @@ def test_no_error_at_all_is_not_surely_perfect() -> None:
         assert 0.7 < got[name].intervals[0].low < 0.96, name
 
 
+def test_many_classes_are_left_to_the_delta_method() -> None:
+    rng = np.random.default_rng(1)
+    truth = rng.integers(0, 400, 8000)
+    answers = np.where(rng.random(8000) < 0.8, truth, rng.integers(0, 400, 8000))
+    got = estimate_all(predictions_of(Task.MULTICLASS, truth, answers))
+    assert got["accuracy"].method == "wilson"
+    assert got["macro_f1"].method == got["mcc"].method == "delta"
+    plain, macro = got["accuracy"].intervals[0], got["macro_recall"].intervals[0]
+    assert macro.high - macro.low == pytest.approx(plain.high - plain.low, rel=0.15)
+
+
 def test_few_groups_are_said() -> None:
     got = estimate_all(binary(100, group=np.arange(100) // 20))["accuracy"]
     assert got.notes == ("Only 5 groups: the interval is probably too narrow.",)
