@@ -15,11 +15,12 @@ from signoff.domain.deadlines import said
 from signoff.domain.gate import Gate, GateStatus
 from signoff.domain.pipeline import ApprovalStep
 from signoff.domain.protection import is_newest
+from signoff.domain.revocation import is_voided
 from signoff.domain.run import Attempt, Cause, Run, RunKind, RunStatus, StepStatus
 from signoff.engine.attempts import review_steps
 from signoff.engine.events import event
 from signoff.engine.jobs import wake_run
-from signoff.store import deployments, runs
+from signoff.store import deployments, revocations, runs
 from signoff.store.database import Transaction
 from signoff.store.deadlines import find_reapproval, is_approved_anew, list_approved_versions, set_renewed
 from signoff.store.gates import list_gates
@@ -63,8 +64,12 @@ def start_reapproval(tx: Transaction, run: Run, gate: Gate, at: datetime) -> str
 
 
 def _is_needed(tx: Transaction, run: Run, gate: Gate, at: datetime) -> bool:
-    """Whether anything rests on the approval: the version is live where it let it, or the newest that has one."""
-    if is_approved_anew(tx, gate, now=at):
+    """Whether anything rests on the approval: the version is live where it let it, or the newest that has one.
+
+    What was approved again since needs nothing; what somebody revoked is not asked for by the clock.
+    """
+    revoked = revocations.find_newest(tx, run.model, gate.subject.version)
+    if is_approved_anew(tx, gate, now=at) or (revoked is not None and is_voided(gate, revoked)):
         return False
     environment = gate.subject.environment
     if environment is None:

@@ -267,16 +267,10 @@ steps:
     type: approval
     inputs:
       approvers: ['alice']
-      timeout: 72h
-      on_timeout: expire
-      escalate_to: ['group:leads']
-      remind_every: 24h
-      valid_for: 90d
       step_up: passkey
 """
     refused = [
-        "notify", "on", "runner: ray", "timeout", "on_timeout",
-        "escalate_to", "remind_every", "valid_for", "step_up",
+        "notify", "on", "runner: ray", "step_up",
     ]  # fmt: skip
     assert [problem.message for problem in read_pipeline(text).problems] == [
         f"{k} is not available yet" for k in refused
