@@ -17,7 +17,7 @@ UNKNOWN_HINT = "ask an administrator to add them to people.yaml"
 
 
 def check_approvers(read: ReadStep, step: ApprovalStep, model: str | None, problems: Problems, known: Known) -> None:
-    """Report everybody in `step` whom the server does not know, and the first rule that its people cannot satisfy.
+    """Report everybody in `step` whom the server does not know, and every rule that its people cannot satisfy.
 
     An escalation that would reach nobody who may approve is reported too.
     """
@@ -32,8 +32,7 @@ def check_approvers(read: ReadStep, step: ApprovalStep, model: str | None, probl
             problems.error(place, f"the server does not know {what}", UNKNOWN_HINT, code="unknown_person")
     sound = [rule for rule in step.rules if not unknown & set(rule.approvers)]
     who = _Eligible(directory, model, None if step.allow_self_approval else known.submitter)
-    unfilled = who.unfilled(sound)
-    if unfilled is not None:
+    for unfilled in who.unfilled(sound):
         message, hint = who.explain(unfilled)
         name = "" if len(step.rules) == 1 and unfilled.name == step.name else f"rule {unfilled.name}: "
         problems.error(_place_of(read, unfilled), name + message, hint, code="unsatisfiable_rule")
@@ -46,15 +45,21 @@ def check_approvers(read: ReadStep, step: ApprovalStep, model: str | None, probl
 def check_environment_rules(
     environment: Environment, step: ApprovalStep, model: str | None, place: Place, problems: Problems, known: Known
 ) -> None:
-    """Report, at `place`, the first rule of `environment` that nobody could satisfy at the gate `step`."""
+    """Report, at `place`, every rule of `environment` that nobody could satisfy at the gate `step`."""
     if known.directory is None:
         return
     who = _Eligible(known.directory, model, None if step.allow_self_approval else known.submitter)
-    unfilled = who.unfilled(environment.rules)
-    if unfilled is not None:
+    for unfilled in who.unfilled(environment.rules):
         message, hint = who.explain(unfilled)
         called = f"rule {unfilled.name} of environment {environment.name}: "
         problems.error(place, called + message, hint, code="unsatisfiable_rule")
+
+
+def check_rules(rules: Sequence[RuleSpec], directory: Directory) -> Iterator[tuple[RuleSpec, str, str]]:
+    """Each of an environment's `rules` that these people could not satisfy for any model, why, and a hint."""
+    who = _Eligible(directory, None, None)
+    for unfilled in who.unfilled([rule for rule in rules if all(directory.knows(name) for name in rule.approvers)]):
+        yield unfilled, *who.explain(unfilled)
 
 
 class _Eligible:
@@ -65,11 +70,12 @@ class _Eligible:
         self.model = model
         self.excluded = excluded
 
-    def unfilled(self, rules: Sequence[RuleSpec]) -> RuleSpec | None:
-        """The first of `rules` that cannot be filled; None when all can."""
+    def unfilled(self, rules: Sequence[RuleSpec]) -> list[RuleSpec]:
+        """Those of `rules` that cannot be filled by themselves; else the first that the others leave no people for."""
         people = {rule.name: self.people(rule) for rule in rules}
-        short = next((rule for rule in rules if len(people[rule.name]) < rule.required_approvals), None)
-        return short or is_satisfiable(rules, people)
+        short = [rule for rule in rules if len(people[rule.name]) < rule.required_approvals]
+        together = is_satisfiable(rules, people) if not short else None
+        return short or ([together] if together is not None else [])
 
     def people(self, rule: RuleSpec) -> frozenset[str]:
         """Everybody who can give an approval of `rule`."""

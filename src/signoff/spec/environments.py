@@ -9,12 +9,14 @@ from typing import Literal
 
 from signoff.domain.actor import Directory
 from signoff.domain.environment import LOCAL, DeployerSpec, Environment, Requirements
+from signoff.domain.pipeline import RuleSpec
 from signoff.spec import deferred
+from signoff.spec.approvers import check_rules
 from signoff.spec.break_glass import read_break_glass
 from signoff.spec.fields import Fields, kind_of, nearest
 from signoff.spec.freeze import read_freezes
 from signoff.spec.problem import TOP, Problem, Problems, said
-from signoff.spec.rules import check_counts, read_rules
+from signoff.spec.rules import check_counts, place_of_rule, read_rules
 from signoff.spec.steps import ENVIRONMENT_NAME, ENVIRONMENT_NAME_HINT
 from signoff.spec.tree import Entry, Items, Node, Scalar, Table, decode, grow
 
@@ -91,6 +93,7 @@ def _read_environment(name: str, entry: Entry, problems: Problems, directory: Di
     if rules:
         check_counts(fields, rules, node.entries["rules"].key.place)
         _check_people(fields, fields.table.entries["rules"].value, directory)
+        _warn_unsatisfiable(fields, rules, directory)
     require = _read_requirements(fields)
     environment = Environment(
         name,
@@ -161,6 +164,13 @@ def _check_people(fields: Fields, rules: Node, directory: Directory | None) -> N
             if isinstance(node, Scalar) and directory is not None and not directory.knows(node.text):
                 message = f"nobody and no group is called {said(node.text)}"
                 fields.error(node, message, "add them to people.yaml", code="unknown_person")
+
+
+def _warn_unsatisfiable(fields: Fields, rules: tuple[RuleSpec, ...], directory: Directory | None) -> None:
+    """Say which rules nobody could satisfy at present: nothing could be deployed there until people are added."""
+    for rule, message, hint in check_rules(rules, directory) if directory is not None else ():
+        place = place_of_rule(fields, rule) or fields.table.entries["rules"].key.place
+        fields.problems.warn(place, f"rule {rule.name}: {message}", hint, code="unsatisfiable_rule")
 
 
 def _check_road(entry: Entry, name: str, known: set[str], problems: Problems) -> None:

@@ -120,7 +120,7 @@ def check_counts(fields: Fields, rules: tuple[RuleSpec, ...], place: Place) -> b
         can = "person is" if count == 1 else "people are"
         message = f"{unfilled.required_approvals} approvals are required but only {count} {can} named: {people}"
         hint = "name more people or a group, or require fewer"
-        place = _place_of(fields, unfilled) or place
+        place = place_of_rule(fields, unfilled) or place
     else:
         shared = one_of(rule.name for rule in named).replace(" or ", " and ")
         people = ", ".join(sorted({name for rule in named for name in rule.approvers}))
@@ -130,7 +130,7 @@ def check_counts(fields: Fields, rules: tuple[RuleSpec, ...], place: Place) -> b
     return False
 
 
-def _place_of(fields: Fields, rule: RuleSpec) -> Place | None:
+def place_of_rule(fields: Fields, rule: RuleSpec) -> Place | None:
     """Where one of several listed rules says how many it asks for; None when it is not listed."""
     listed = fields.table.entries.get("rules")
     for node in listed.value.items if listed is not None and isinstance(listed.value, Items) else ():
