@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
@@ -10,6 +11,10 @@ from signoff.cli.exits import Exit
 from signoff.cli.options import NOTHING, Common, connect
 from signoff.cli.screen import Screen, safe
 from signoff.cli.table import table
+
+if TYPE_CHECKING:
+    from signoff.wire.emergencies import EmergencyViewBody
+    from signoff.wire.runs import DeploymentBody
 
 
 def models(
@@ -56,6 +61,7 @@ def models(
     ]
     headings = ["model", "version", "status", "live in", "run", "by", "age"]
     screen.say(table(headings, rows, least=["by", "age", "run"], cut="model"))
+    _warn(screen, [deployment for model in found for deployment in model.deployments])
     return Exit.DONE
 
 
@@ -67,11 +73,12 @@ def deployments(
     common: Common = NOTHING,
 ) -> int:
     """What was put where, newest first."""
-    from signoff.cli.words import age, deployed, sign, status
+    from signoff.cli.words import age, deployed, owed, sign, status
 
     screen = Screen(common)
     with connect(common) as client:
         found = client.list_deployments(environment=environment, model=model)
+        waiting = [] if screen.is_json else [one for one in client.list_emergencies().items if one.sentence]
     if screen.is_json:
         screen.document(found)
         return Exit.DONE
@@ -88,13 +95,31 @@ def deployments(
             safe(item.by),
             age(item.live_at or item.started_at),
             safe(item.address or ""),
-            safe(item.note),
+            " ".join(filter(None, [owed(item.emergency) if item.emergency else "", safe(item.note)])),
         ]
         for item in found.items
     ]
     headings = ["environment", "version", "status", "kind", "run", "by", "age", "address", "note"]
     screen.say(table(headings, rows, least=["kind", "by", "note", "run", "address"], cut="note"))
+    _warn(screen, found.items)
+    _tell_requests(screen, waiting)
     return Exit.DONE
+
+
+def _warn(screen: Screen, found: Iterable[DeploymentBody]) -> None:
+    """What everybody must know of what is live: approvals that were revoked, reviews that are owed."""
+    for deployment in found:
+        if deployment.warning:
+            screen.say(f"[bold red]![/] {safe(deployment.warning)}")
+
+
+def _tell_requests(screen: Screen, waiting: Iterable[EmergencyViewBody]) -> None:
+    """The emergency deployments that wait for somebody's word."""
+    for one in waiting:
+        what = f"{safe(one.requested_by)} wants {safe(one.model)} v{safe(one.version)} in {safe(one.environment)}"
+        screen.say(f"[bold red]![/] {what} without review ({safe(one.why)}). {safe(one.sentence)}")
+        place = f"{safe(one.environment)} models:/{safe(one.model)}/{safe(one.version)}"
+        screen.say(f"  signoff deploy --break-glass {place} --confirm {safe(one.id)}")
 
 
 def whoami(*, common: Common = NOTHING) -> int:

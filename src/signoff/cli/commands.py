@@ -54,6 +54,10 @@ GROUPS: tuple[tuple[str, tuple[Command, ...]], ...] = (
             Command("cancel", "steering:cancel", "End a run."),
             Command("retry", "steering:retry", "Do the step at which a run errored again."),
             Command("rollback", "steering:rollback", "Make a version that was live before live again."),
+            Command("revoke", "emergencies:revoke", "Take back what was approved of a version."),
+            Command(
+                "deploy", "emergencies:deploy", "Deploy without review, in an emergency, on several people's word."
+            ),
         ),
     ),
     (
@@ -63,6 +67,7 @@ GROUPS: tuple[tuple[str, tuple[Command, ...]], ...] = (
             Command("deployments", "catalogue:deployments", "What was put where, newest first."),
             Command("environment", "environments:app", "Environments and their protection rules."),
             Command("audit", "auditing:app", "What happened, who did it, and when."),
+            Command("policy", "policies:app", "Try a draft pipeline on past runs: signoff policy replay FILE."),
             Command("whoami", "catalogue:whoami", "Who you are to the server."),
             Command("completion", "completion:completion", "Print a completion script for bash, zsh or fish."),
         ),
@@ -84,9 +89,6 @@ COMMANDS = {command.name: command for _, group in GROUPS for command in group}
 LATER = {
     "login": "Until then: `signoff --as NAME ...` on the server's machine, or --token.",
     "logout": "Until then there is nothing to sign out of.",
-    "revoke": "Until then: `signoff rollback ENVIRONMENT MODEL -m WHY` takes a version out of service.",
-    "deploy": "A version is deployed by the deployment step of an approved run.",
-    "policy": "",
     "user": "Until then people are listed in people.yaml in the server's home.",
     "group": "Until then groups are listed in people.yaml in the server's home.",
     "token": "Until then `signoff up` makes a session for each person, used with --as NAME.",

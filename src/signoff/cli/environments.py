@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from signoff.wire.body import Page
     from signoff.wire.catalogue import EnvironmentBody
     from signoff.wire.environments import EnvironmentVersionBody
+    from signoff.wire.runs import DeploymentBody
 
 app = App(name="environment", help="Environments and their protection rules.")
 
@@ -49,6 +50,16 @@ def list_environments(*, common: Common = NOTHING) -> int:
     return Exit.DONE
 
 
+def _show_live(screen: Screen, live: DeploymentBody) -> None:
+    from signoff.cli.words import ago, deployed, sign
+
+    at = f" at {safe(live.address)}" if live.address else ""
+    since = f" [dim]since {ago(live.live_at)}, run {safe(live.run_id)}[/]" if live.live_at else ""
+    screen.say(f"  {sign('live')} {deployed(live)} is live{at}{since}")
+    if live.warning:
+        screen.say(f"  [bold red]![/] {safe(live.warning)}")
+
+
 @app.command
 def show(
     name: str,
@@ -58,8 +69,6 @@ def show(
     common: Common = NOTHING,
 ) -> int:
     """One environment: what it demands, and what is live in it."""
-    from signoff.cli.words import ago, deployed, sign
-
     screen = Screen(common)
     with connect(common) as client:
         if history:
@@ -85,9 +94,7 @@ def show(
     if found.promote_to:
         screen.say(f"  promotes to {safe(found.promote_to)}")
     for live in found.live:
-        at = f" at {safe(live.address)}" if live.address else ""
-        since = f" [dim]since {ago(live.live_at)}, run {safe(live.run_id)}[/]" if live.live_at else ""
-        screen.say(f"  {sign('live')} {deployed(live)} is live{at}{since}")
+        _show_live(screen, live)
     return Exit.DONE
 
 

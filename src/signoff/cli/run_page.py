@@ -130,6 +130,8 @@ def _outlook(run: RunBody) -> Iterator[RenderableType]:
         if deployment.status == "live":
             at = f" at {safe(deployment.address)}" if deployment.address else ""
             yield f"\n{sign('live')} {deployed(deployment)} is live in [bold]{safe(deployment.environment)}[/]{at}"
+            if deployment.warning:
+                yield f"[bold red]![/] {safe(deployment.warning)}"
 
 
 def _about(step: StepBody, attempt: AttemptBody) -> str:

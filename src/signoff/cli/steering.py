@@ -61,7 +61,7 @@ def rollback(
     with connect(common) as client:
         begun = client.roll_back(environment, model, RollbackRequest(why=message, to=to))
         screen.say(f"Rolling {safe(model)} in {safe(environment)} back to v{safe(begun.version)} ...")
-        ended = _wait(client, begun)
+        ended = await_deployment(client, begun)
     if screen.is_json:
         screen.document(ended)
     if ended.status != "live":
@@ -74,7 +74,7 @@ def rollback(
     return Exit.DONE
 
 
-def _wait(client: Client, begun: DeploymentBody) -> DeploymentBody:
+def await_deployment(client: Client, begun: DeploymentBody) -> DeploymentBody:
     """The deployment once it is no longer under way."""
     deadline = time.monotonic() + PATIENCE_S
     now = begun

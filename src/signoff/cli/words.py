@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from signoff.cli.screen import safe
 
 if TYPE_CHECKING:
+    from signoff.wire.emergencies import EmergencyBody
     from signoff.wire.evidence import MetricBody
     from signoff.wire.runs import DeploymentBody, RunSummary
 
@@ -38,6 +39,8 @@ _SIGNS = {
     "cancelled": ("-", "dim"),
     "expired": ("-", "dim"),
     "approval_expired": ("!", "yellow"),
+    "revoked": ("!", "bold red"),
+    "unhealthy": ("✘", "red"),
     "superseded": ("-", "dim"),
     "replaced": ("-", "dim"),
     "rolled_back": ("↩", "dim"),
@@ -111,6 +114,26 @@ def version_of(run: RunSummary) -> str:
 def deployed(deployment: DeploymentBody) -> str:
     """The model and version of a deployment."""
     return f"{safe(deployment.model)} v{safe(deployment.version)}"
+
+
+def owed(emergency: EmergencyBody, now: datetime | None = None) -> str:
+    """What is still to be done about a deployment without review, as short as a column wants it; rich markup."""
+    review = f"run {safe(emergency.run_id or '?')}"
+    if emergency.status == "deployed" and emergency.due_at is not None:
+        seconds = (emergency.due_at - (now or datetime.now(UTC))).total_seconds()
+        when = f"due in {_short(seconds)}" if seconds > 0 else f"overdue by {_short(-seconds)}"
+        return f"[yellow]after-review {when}: {review}[/]"
+    if emergency.status == "escalated":
+        return f"[bold red]not reviewed, escalated: {review}[/]"
+    return "[yellow]the former version is being brought back[/]" if emergency.status == "returning" else ""
+
+
+def _short(seconds: float) -> str:
+    whole = round(seconds)
+    for unit, name in ((_HOUR, "h"), (_MINUTE, "min")):
+        if whole >= unit:
+            return f"{whole // unit} {name}"
+    return f"{whole} s"
 
 
 def number(value: float | str) -> str:

@@ -14,8 +14,11 @@ from signoff.sdk.transport import Content, Transport
 from signoff.wire.absence import DelegationBody, DelegationRequest
 from signoff.wire.body import Body, Page, Place
 from signoff.wire.catalogue import AuditBody, EnvironmentBody, InboxItem, MeBody, ModelBody, VersionBody
+from signoff.wire.emergencies import BreakGlassRequest, EmergencyViewBody
 from signoff.wire.environments import AppliedBody, EnvironmentRequest, EnvironmentsRequest, EnvironmentVersionBody
 from signoff.wire.gates import DecisionRequest, ExplanationBody, GateBody
+from signoff.wire.replay import ReplayBody, ReplayRequest
+from signoff.wire.revocations import RevokedBody, RevokeRequest
 from signoff.wire.runs import (
     CommentBody,
     CommentRequest,
@@ -260,14 +263,44 @@ class Client:
 
     def roll_back(self, environment: str, model: str, request: RollbackRequest) -> DeploymentBody:
         """Begin to make a version that was live before live again."""
-        path = f"/environments/{_name(environment)}/models/{_name(model)}/rollback"
-        return self._http.ask("POST", path, DeploymentBody, body=request)
+        return self._http.ask("POST", _place(environment, model, "rollback"), DeploymentBody, body=request)
+
+    # emergencies and revocations
+
+    def break_glass(self, environment: str, model: str, request: BreakGlassRequest) -> EmergencyViewBody:
+        """Ask for a version to be deployed without review, or confirm what somebody else has asked for."""
+        return self._http.ask("POST", _place(environment, model, "break-glass"), EmergencyViewBody, body=request)
+
+    def cancel_break_glass(self, environment: str, model: str) -> EmergencyViewBody:
+        """Call off the request that waits for confirmations."""
+        return self._http.ask("DELETE", _place(environment, model, "break-glass"), EmergencyViewBody)
+
+    def list_emergencies(self) -> Page[EmergencyViewBody]:
+        """What waits for confirmations, or was deployed without review and waits for that."""
+        return self._http.ask("GET", "/emergencies", Page[EmergencyViewBody])
+
+    def get_emergency(self, emergency: str) -> EmergencyViewBody:
+        """One emergency."""
+        return self._http.ask("GET", f"/emergencies/{_name(emergency)}", EmergencyViewBody)
+
+    def revoke(self, model: str, version: str, request: RevokeRequest) -> RevokedBody:
+        """Take back what was approved of a version."""
+        path = f"/models/{_name(model)}/versions/{_name(version)}/revoke"
+        return self._http.ask("POST", path, RevokedBody, body=request)
+
+    def revoke_live(self, environment: str, model: str, request: RevokeRequest) -> RevokedBody:
+        """Take back what was approved of the version that is live there."""
+        return self._http.ask("POST", _place(environment, model, "revoke"), RevokedBody, body=request)
 
     # the rest
 
     def validate(self, request: ValidateRequest) -> Validation:
         """Check a pipeline file against the people and environments of the server."""
         return self._http.ask("POST", "/pipelines/validate", Validation, body=request)
+
+    def replay_policy(self, request: ReplayRequest) -> ReplayBody:
+        """What a draft pipeline would have made of past runs."""
+        return self._http.ask("POST", "/policy/replay", ReplayBody, body=request)
 
     def list_audit(
         self,
@@ -295,6 +328,10 @@ def _name(text: str) -> str:
     """`text` as one segment of a path, whatever it holds; never one that changes the path."""
     quoted = quote(text, safe="")
     return quoted.replace(".", "%2E") if quoted in {".", ".."} else quoted
+
+
+def _place(environment: str, model: str, what: str) -> str:
+    return f"/environments/{_name(environment)}/models/{_name(model)}/{what}"
 
 
 def _gate(run: str, step: str) -> str:
