@@ -38,11 +38,14 @@ def load_phishing_data() -> Any:
 
 def test_the_examples_are_found() -> None:
     assert [path.parent.name for path in FILES] == [
+        "auto-approve",
         "phishing",
         "promotion",
         "conditional",
         "manual-approval",
         "train-and-approve",
+        "three-lines",
+        "two-person-rule",
         "promotion",
         "promotion",
         "template",
