@@ -21,7 +21,7 @@ from signoff.domain.actor import Person, Role
 from signoff.domain.deadlines import Due
 from signoff.domain.errors import SignoffError
 from signoff.engine import deadlines
-from signoff.engine.deadlines import Lister, keep_deadlines
+from signoff.engine.deadlines import Lister, keep_deadlines, moment_to_act
 from signoff.engine.machinery import Machinery
 from signoff.engine.tick import tick
 from signoff.store.database import Transaction
@@ -254,6 +254,14 @@ def test_the_clock_that_workers_share_is_the_database_s_own(house: House) -> Non
         first, second = get_clock(tx), get_clock(tx)
     assert first < second, "each look is a new one, not the beginning of the transaction"
     assert abs(datetime.now(UTC) - first) < timedelta(minutes=1)
+
+
+def test_with_the_clocks_of_this_machine_the_second_tick_acts(house: House) -> None:
+    worker = replace(house.machinery, clock=lambda: datetime.now(UTC), database_clock=get_clock)
+    assert moment_to_act(worker) is None
+    moment = moment_to_act(worker)
+    assert moment is not None
+    assert abs(datetime.now(UTC) - moment) < timedelta(minutes=1)
 
 
 def test_two_workers_that_tick_at_once_do_each_thing_once(crowd: House) -> None:

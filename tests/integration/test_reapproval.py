@@ -172,6 +172,8 @@ def test_a_version_says_what_the_run_says_that_approved_it_and_not_its_reapprova
     assert said() == ("deployed", run_id, "deployed")
     outgrow(house)
     assert said() == ("expired", run_id, "expired")
+    (version,) = made(house.as_("dave").get("/models/fraud-detector"))["versions"]
+    assert version["has_expired_approval"] is True
     house.decide("bob", reapprovals(house)[0]["id"], "approve")
     assert said() == ("deployed", run_id, "deployed")
 

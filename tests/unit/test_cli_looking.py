@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import httpx2
 
@@ -39,6 +40,37 @@ def test_a_run_is_shown_with_what_it_waits_for_and_whom(type_: Type, server: Fak
     assert "  ✔ recall > 0.9  it is" in lines
     assert "  ✘ fast: latency < 1 (warns only)  latency is 2" in lines
     assert lines[-1] == "http://localhost:8010/runs/abc123"
+
+
+def test_a_run_says_until_when_its_approval_stands_and_that_it_has_expired(type_: Type, server: FakeServer) -> None:
+    until = NOON
+    lasting: dict[str, Any] = {"waits_for": None, "status": "succeeded", "attempts": [], "valid_until": until}
+    server.routes["GET", "/runs/last"] = run(**lasting, model_status="deployed")
+    there = until.astimezone().strftime("%Y-%m-%d %H:%M")
+    assert f"  the approval stands until {there}\n" in type_("show").out
+    old = {**lasting, "waits_for": "a new approval: the approval has expired; run def456 asks for it anew"}
+    server.routes["GET", "/runs/last"] = run(**old, model_status="expired", has_expired_approval=True)
+    said = type_("show").out
+    assert said.startswith("fraud v3  ! approval expired\n")
+    assert "Waits for a new approval: the approval has expired; run def456 asks for it anew." in said
+    assert "the approval stands" not in said
+    server.routes["GET", "/runs"] = page(run(**old, model_status="expired", has_expired_approval=True))
+    assert "! approval expired" in type_("list").out
+    server.routes["GET", "/runs"] = page(run(status="expired", model_status="expired"))
+    assert "- expired" in type_("list").out
+
+
+def test_a_reapproval_says_that_it_only_looks_again(type_: Type, server: FakeServer) -> None:
+    server.routes["GET", "/runs/last"] = run(kind="reapproval", parent_id="def456")
+    assert "reapproval of run def456: nothing is trained or deployed\n" in type_("show").out
+
+
+def test_a_gate_that_reminded_says_how_often_and_when_it_will_again(type_: Type, server: FakeServer) -> None:
+    there = NOON.astimezone().strftime("%Y-%m-%d %H:%M")
+    for count, words in ((1, "1 reminder sent"), (3, "3 reminders sent")):
+        waiting = attempt(gates=[gate(reminders=count, remind_at=NOON)])
+        server.routes["GET", "/runs/last"] = run(attempts=[waiting])
+        assert f"  {words}, the next {there}\n" in type_("show").out
 
 
 def test_nothing_is_coloured_where_nobody_looks(type_: Type, server: FakeServer) -> None:

@@ -24,7 +24,7 @@ def models(
     common: Common = NOTHING,
 ) -> int:
     """Models, their versions, and what is live where."""
-    from signoff.cli.words import age, sign, status
+    from signoff.cli.words import age, sign, standing, status
 
     screen = Screen(common)
     with connect(common) as client:
@@ -50,7 +50,7 @@ def models(
         [
             f"[bold]{safe(model.name)}[/]" if position == 0 else "",
             f"v{safe(version.version)}",
-            f"{sign(version.model_status)} {status(version.model_status)}",
+            f"{sign(standing(version))} {status(standing(version))}",
             safe(", ".join(version.live_in)),
             safe(version.run_id),
             safe(version.submitter),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from signoff.cli.screen import safe
 
 if TYPE_CHECKING:
+    from signoff.wire.catalogue import VersionBody
     from signoff.wire.emergencies import EmergencyBody
     from signoff.wire.evidence import MetricBody
     from signoff.wire.runs import DeploymentBody, RunSummary
@@ -61,10 +62,10 @@ def status(status: str) -> str:
     return f"[{style}]{safe(plain(status))}[/]"
 
 
-def standing(run: RunSummary) -> str:
-    """Where the run's model stands, for `sign` and `status`: what nobody answered is not what was approved once."""
-    has_lapsed = run.model_status == "expired" and run.has_expired_approval
-    return "approval_expired" if has_lapsed else run.model_status
+def standing(about: RunSummary | VersionBody) -> str:
+    """Where a model stands, for `sign` and `status`: what nobody answered is not what was approved once."""
+    has_lapsed = about.model_status == "expired" and about.has_expired_approval
+    return "approval_expired" if has_lapsed else about.model_status
 
 
 def plain(status: str) -> str:

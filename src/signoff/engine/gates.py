@@ -91,6 +91,9 @@ def _gate(run: Run, step: ApprovalStep, position: int, environment: Environment 
     # Who broke the glass does not review it, whatever the pipeline allows.
     may_all = step.allow_self_approval and run.kind is not RunKind.AFTER_REVIEW
     excluded = () if may_all else tuple(sorted({run.submitter, *run.attempt.contributors}))
+    deadlines = opening(step, at)
+    if run.kind is RunKind.AFTER_REVIEW:
+        deadlines = deadlines._replace(expires_at=None)  # what it is about has a deadline of its own
     return Gate(
         id=secrets.token_hex(8),
         run_id=run.id,
@@ -109,7 +112,7 @@ def _gate(run: Run, step: ApprovalStep, position: int, environment: Environment 
         escalate_to=step.escalate_to,
         remind_every=step.remind_every,
         valid_for=step.valid_for if run.kind is not RunKind.REAPPROVAL else None,
-        **opening(step, at)._asdict(),
+        **deadlines._asdict(),
     )
 
 

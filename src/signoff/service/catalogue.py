@@ -31,6 +31,7 @@ class VersionLine:
     submitter: str
     live_in: tuple[str, ...]
     created_at: datetime
+    has_expired_approval: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,17 +93,19 @@ def _versions(tx: Transaction, name: str, *, version: str | None = None, limit: 
         if known.version in found or len(found) >= limit:
             continue
         mine = [d for d in history if d.version == known.version]
+        run = runs.get_run(tx, row.run_id)
         found[known.version] = VersionLine(
             model=name,
             version=known.version,
             digest=known.digest,
-            model_status=_status(runs.get_run(tx, row.run_id), row.number, mine)
+            model_status=_status(run, row.number, mine)
             if (name, known.version) not in revoked
             else ModelStatus.REVOKED,
             run_id=row.run_id,
             submitter=row.submitter,
             live_in=tuple(sorted(d.environment for d in mine if d.status is DeploymentStatus.LIVE)),
             created_at=row.started_at,
+            has_expired_approval=any(gate.has_lapsed for gate in run.gates),
         )
     return list(found.values())
 

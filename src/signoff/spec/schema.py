@@ -222,7 +222,7 @@ def _test() -> Schema:
         "sensitive": _list("Columns whose groups should fare alike.", column, MOST_SENSITIVE, unique=True),
         "correct": _flag("Whether answers are corrected for how many checks and looks there are. Default false."),
     }
-    alone = {"properties": {key: {"not": {}} for key in PREDICTIONS}}
+    alone: Schema = {"properties": {key: {"not": {}} for key in PREDICTIONS}}
     whole = _mapping({**_command(), "checks": checks, **wishes})
     return {**whole, "type": ["object", "null"], "anyOf": [{"required": ["run"]}, alone]}
 

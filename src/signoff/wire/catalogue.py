@@ -9,7 +9,10 @@ from signoff.wire.runs import DeploymentBody, RunSummary
 
 
 class VersionBody(Body):
-    """One version of a model as signoff knows it: the newest run about it, and where it is live."""
+    """One version of a model as signoff knows it: the newest run about it, and where it is live.
+
+    `has_expired_approval`: what was approved once stands no longer, and nobody has approved anew.
+    """
 
     model: str
     version: str
@@ -19,6 +22,7 @@ class VersionBody(Body):
     submitter: str
     live_in: list[str] = []
     created_at: Moment
+    has_expired_approval: bool = False
 
 
 class ModelBody(Body):
