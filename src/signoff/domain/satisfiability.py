@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+
 from signoff.domain.actor import Directory
+from signoff.domain.environment import Environment
+from signoff.domain.errors import UnsatisfiableRuleError
 from signoff.domain.gate import Gate, counting
 from signoff.domain.matching import is_satisfiable
-from signoff.domain.pipeline import RuleSpec
+from signoff.domain.pipeline import ApprovalStep, Pipeline, RuleSpec
 
 
 def unfillable(gate: Gate, people: Directory) -> RuleSpec | None:
@@ -27,3 +31,45 @@ def never(gate: Gate, rule: RuleSpec, people: Directory) -> str:
     )
     number = "1 approval" if rule.required_approvals == 1 else f"{rule.required_approvals} approvals"
     return f"The gate {gate.step} of run {gate.run_id} could never be approved: {rule.name} needs {number}, and {can}."
+
+
+def check_satisfiable(
+    pipeline: Pipeline,
+    model: str,
+    contributors: Collection[str],
+    environments: Mapping[str, Environment],
+    people: Directory,
+) -> None:
+    """Return when the gates of `pipeline` could be approved for `model` by people who are not its `contributors`.
+
+    Raises:
+        UnsatisfiableRuleError: one could not; the message names the step, the rule, and who does not count.
+    """
+    for position, step in enumerate(pipeline.steps):
+        if not isinstance(step, ApprovalStep):
+            continue
+        excluded = frozenset[str]() if step.allow_self_approval else frozenset(contributors)
+        for rules in (step.rules, _guarded_rules(pipeline, position, environments)):
+            eligible = {rule.name: people.eligible(rule.approvers, model) - excluded for rule in rules}
+            broken = is_satisfiable(rules, eligible)
+            if broken is not None:
+                who = ", ".join(sorted(eligible[broken.name])) or "nobody"
+                others = f"{' and '.join(sorted(contributors))} submitted it and {_do(contributors)} not count"
+                raise UnsatisfiableRuleError(
+                    f"{step.name} could never be approved: {broken.name} needs {broken.required_approvals}, and {who} "
+                    f"could approve; {others}.",
+                    "Let somebody submit it who is not needed as an approver, or ask an administrator for another one.",
+                )
+
+
+def _guarded_rules(pipeline: Pipeline, position: int, environments: Mapping[str, Environment]) -> tuple[RuleSpec, ...]:
+    """The rules of the environment that the gate at `position` carries."""
+    target = pipeline.deployment_after(position)
+    if target is None or not pipeline.is_last_gate_before_deployment(position):
+        return ()
+    environment = environments.get(target.environment)
+    return environment.rules if environment is not None else ()
+
+
+def _do(names: Collection[str]) -> str:
+    return "does" if len(names) == 1 else "do"

@@ -96,10 +96,9 @@ def _void_now(
         return None
     gate, why = old
     if gate is None:
-        raise MachineryError(
+        raise ProtectedError(
             f"{why}, and the pipeline has no approval step for it.",
             "Add an approval step right before the deployment and submit again.",
-            is_retryable=False,
         )
     return gate, why
 

@@ -26,6 +26,7 @@ from signoff.domain.errors import (
 from signoff.domain.feedback import asked_of, check_answered, match_answers, unanswered
 from signoff.domain.pipeline import DeploymentStep, Pipeline, TestStep, TrainingStep
 from signoff.domain.run import Asked, Attempt, Cause, Run, RunStatus
+from signoff.domain.satisfiability import check_satisfiable
 from signoff.domain.version import ModelVersion, digest_json
 from signoff.engine.attempts import new_steps
 from signoff.engine.jobs import wake_run
@@ -152,6 +153,7 @@ def resubmit_run(
     Raises:
         ConflictError: the run does not wait for a version.
         WrongModelError: a version of another model, or the same version again.
+        UnsatisfiableRuleError: who submitted it would be needed as an approver.
         AnswersError, AnswersMissingError: a reason is not answered, or an answer fits none.
     """
     with desk.database.begin() as tx:
@@ -189,6 +191,8 @@ def resubmit_run(
         _check_waits(present)
         if present.attempt.number != run.attempt.number:
             raise ConflictError(f"Run {run.id} was resubmitted by somebody else meanwhile.", "Look at it again.")
+        known = people.get_directory(tx)
+        check_satisfiable(run.pipeline, run.model, attempt.contributors, get_environments(tx), known)
         following = replace(present, attempt=attempt)
         runs.add_attempt(tx, following, status=RunStatus.RUNNING, at=at, audit=[resubmitted])
         wake_run(tx, run.id)
