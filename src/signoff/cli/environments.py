@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -115,13 +116,14 @@ def apply(
     except OSError as error:
         raise InvalidError(f"{file} cannot be read: {error.strerror}.", "Name the file with -f.") from error
     found, problems = read_environments(content, filename=str(file))
-    for problem in problems:
-        screen.note(problem.text())
     if found is None:
+        print("\n".join(problem.text() for problem in problems), file=sys.stderr)
         raise InvalidError(f"{file} was not applied.", "Mend what is said above.")
     with connect(common) as client:
         request = EnvironmentsRequest(document=content.decode(), filename=str(file)[-200:], force=force)
         applied = client.apply_environments(request)
+    for place in applied.warnings:
+        screen.note(f"{place.file}:{place.line}:{place.column}: warning: {place.message} ({place.hint})")
     if screen.is_json:
         screen.document(applied)
         return Exit.DONE
