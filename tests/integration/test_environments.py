@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -13,8 +15,10 @@ from factories import MODEL, a_rule
 from house import APPROVE_AND_DEPLOY, PRODUCTION, STAGING, House, made, refused
 from signoff.bootstrap.people import read_administration
 from signoff.domain.actor import Credential
+from signoff.domain.environment import LOCAL
 from signoff.domain.environment_errors import StuckGateError
 from signoff.settings import Settings
+from signoff.store.environments import lock_environments, set_environments
 
 RISK = a_rule("group:risk", name="risk", allow_policy=False)
 FILE = """\
@@ -216,6 +220,32 @@ def test_an_environment_that_nothing_needs_is_removed(house: House) -> None:
     run_id = house.submit()
     house.decide("bob", run_id, "approve")
     assert made(apply(house, FILE.partition("  staging")[0]))["changes"][-1] == "staging is removed"
+
+
+def test_a_gate_that_opens_while_rules_change_is_asked_by_the_new_ones(house: House) -> None:
+    run_id = str(
+        made(house.as_("alice").post("/runs", {"pipeline": APPROVE_AND_DEPLOY, "model": house.version()}))["id"]
+    )
+    stricter = {LOCAL.name: LOCAL, "staging": STAGING, "production": replace(PRODUCTION, rules=(RISK,))}
+    worker = Thread(target=house.work)
+    with house.database.begin() as tx:
+        lock_environments(tx, at=house.clock())
+        worker.start()
+        wait_for_lock(house)
+        set_environments(tx, stricter, by="erin", at=house.clock(), audit=[])
+    worker.join(30)
+    assert {rule["name"] for rule in house.gate(run_id)["rules"]} == {"approve", "risk"}
+
+
+def wait_for_lock(house: House) -> None:
+    """Wait until somebody waits for a row that another transaction holds."""
+    asked = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    deadline = monotonic() + 30
+    while monotonic() < deadline:
+        with house.database.begin() as tx:
+            if tx.exec_driver_sql(asked).scalar():
+                return
+    raise AssertionError("nobody waits")
 
 
 # The start-up file

@@ -222,6 +222,13 @@ def valid_until(run: Run) -> datetime | None:
     return min((moment for moment in moments if moment is not None), default=None)
 
 
+def environments_ahead(run: Run) -> frozenset[str]:
+    """The environments that the present attempt has yet to deploy to."""
+    done = {StepStatus.SUCCEEDED, StepStatus.SKIPPED, StepStatus.CANCELLED}
+    steps = (step for step in run.pipeline.steps if isinstance(step, DeploymentStep))
+    return frozenset(step.environment for step in steps if run.attempt.step(step.name).status not in done)
+
+
 def is_deployment_ahead(run: Run) -> bool:
     """Whether a deployment step of the present attempt is not done yet."""
     return any(

@@ -10,8 +10,7 @@ from signoff.domain.environment import DeploymentStatus, Environment
 from signoff.domain.environment_errors import EnvironmentInUseError, StuckGateError
 from signoff.domain.errors import SignoffError
 from signoff.domain.gate import Gate
-from signoff.domain.pipeline import DeploymentStep
-from signoff.domain.run import Run, RunStatus, StepStatus
+from signoff.domain.run import RunStatus, environments_ahead
 from signoff.domain.satisfiability import never, unfillable
 from signoff.store import deployments, runs
 from signoff.store.database import Transaction
@@ -51,15 +50,6 @@ def uses(tx: Transaction, removed: Iterable[str]) -> list[SignoffError]:
         found += [
             EnvironmentInUseError(f"{name} cannot be removed: run {run.id} of {run.model} is on its way there.", hint)
             for run in on_their_way
-            if _heads_for(run, name)
+            if name in environments_ahead(run)
         ]
     return found
-
-
-def _heads_for(run: Run, name: str) -> bool:
-    return any(
-        isinstance(step, DeploymentStep)
-        and step.environment == name
-        and run.attempt.step(step.name).status is not StepStatus.SUCCEEDED
-        for step in run.pipeline.steps
-    )

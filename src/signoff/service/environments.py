@@ -33,8 +33,6 @@ from signoff.store.environments import (
 )
 from signoff.store.waiting import take_waiting
 
-_MOST = 10_000
-
 
 @dataclass(frozen=True, slots=True)
 class Applied:
@@ -217,13 +215,8 @@ def _freeze(environments: Mapping[str, Environment], name: str) -> tuple[Any, ..
 
 def _guarding(tx: Transaction, names: Iterable[str]) -> list[tuple[Run, Gate]]:
     """The gates that wait and carry the rules of one of these environments, each held with its run."""
-    wanted = set(names)
-    if not wanted:
-        return []
     found = []
-    for waiting in gates.list_open_gates(tx, limit=_MOST):
-        if waiting.subject.environment not in wanted:
-            continue
+    for waiting in gates.list_gates_before(tx, set(names)):
         run = runs.lock_run(tx, waiting.run_id)
         gate = run.open_gate
         if gate is not None and run.pipeline.is_last_gate_before_deployment(run.pipeline.position(gate.step)):

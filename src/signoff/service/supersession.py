@@ -7,8 +7,8 @@ from datetime import datetime
 from signoff.domain.actor import Actor
 from signoff.domain.audit import Event
 from signoff.domain.gate import GateStatus
-from signoff.domain.pipeline import Concurrency, DeploymentStep
-from signoff.domain.run import Run, RunKind, RunStatus, StepStatus
+from signoff.domain.pipeline import Concurrency
+from signoff.domain.run import Run, RunKind, RunStatus, StepStatus, environments_ahead
 from signoff.engine.jobs import wake_run
 from signoff.service.desk import happened
 from signoff.store import gates, runs
@@ -25,27 +25,18 @@ def supersede_older(tx: Transaction, actor: Actor, newer: Run, at: datetime) -> 
     """
     if newer.pipeline.concurrency is not Concurrency.SUPERSEDE:
         return []
-    places = _ahead(newer)
+    places = environments_ahead(newer)
     waiting = runs.list_runs(tx, statuses=[RunStatus.WAITING.value], model=newer.model, limit=_MOST)
     closed = []
     for found in waiting:
-        if found.id == newer.id or found.kind is not RunKind.RELEASE or not places & _ahead(found):
+        if found.id == newer.id or found.kind is not RunKind.RELEASE or not places & environments_ahead(found):
             continue
         older = runs.lock_run(tx, found.id)
         if older.status is not RunStatus.WAITING or older.open_gate is None:
             continue  # decided meanwhile: it is approved, or over
-        _supersede(tx, actor, older, newer, ", ".join(sorted(places & _ahead(older))), at)
+        _supersede(tx, actor, older, newer, ", ".join(sorted(places & environments_ahead(older))), at)
         closed.append(older.id)
     return closed
-
-
-def _ahead(run: Run) -> frozenset[str]:
-    """The environments that the run has yet to deploy to."""
-    return frozenset(
-        step.environment
-        for step in run.pipeline.steps
-        if isinstance(step, DeploymentStep) and run.attempt.step(step.name).status is not StepStatus.SUCCEEDED
-    )
 
 
 def _supersede(tx: Transaction, actor: Actor, older: Run, newer: Run, places: str, at: datetime) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -108,6 +108,13 @@ def list_open_gates(
     if after is not None:
         query = query.where(tuple_(gates.c.opened_at, gates.c.id) > after)
     return [_gate(row) for row in tx.execute(query.limit(limit))]
+
+
+def list_gates_before(tx: Transaction, environments: Collection[str]) -> list[Gate]:
+    """Every open gate whose approval is for one of these environments, oldest first."""
+    target = gates.c.subject["environment"].astext
+    query = select(gates).where(gates.c.status == GateStatus.OPEN.value, target.in_(environments))
+    return [_gate(row) for row in tx.execute(query.order_by(gates.c.opened_at, gates.c.id))]
 
 
 def gate_ages(tx: Transaction, *, now: datetime) -> list[float]:
