@@ -102,13 +102,13 @@ def test_every_exit_status_is_in_the_reference() -> None:
 
 
 def test_every_route_is_in_the_reference() -> None:
-    from signoff.api import catalogue, environments, gates, health, runs
+    from signoff.api import catalogue, emergencies, environments, gates, health, runs
 
     text = re.sub(r"\?[^`]*`", "`", (REFERENCE / "rest.md").read_text())
-    routers = (catalogue, environments, gates, health, runs)
+    routers = (catalogue, emergencies, environments, gates, health, runs)
     routes = [r for router in routers for r in router.router.routes if isinstance(r, APIRoute)]
     assert len(routes) > 20
-    paths = {re.sub(r"\{(run_id|deployment_id)\}", "{id}", route.path) for route in routes}
+    paths = {re.sub(r"\{(run_id|deployment_id|emergency_id)\}", "{id}", route.path) for route in routes}
     missing = {path for path in paths if not re.search(rf"[ `]{re.escape(path)}[`,]", text)}
     # Told after a comma, without the part that they have in common with their neighbour.
     assert missing == {"/runs/{id}/retry", "/runs/{id}/comments"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 
 import pytest
@@ -9,12 +10,14 @@ import pytest
 from signoff.domain.access import Do
 from signoff.domain.actor import Role
 from signoff.domain.diagrams import access_table, filled, generated, state_diagram
+from signoff.domain.emergency import EmergencyStatus
+from signoff.domain.environment import DeploymentStatus
 from signoff.domain.gate import GATE_TRANSITIONS, GateStatus
 from signoff.domain.run import RunStatus, StepStatus
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 PAGES = {
-    "statuses.md": ["run-statuses", "step-statuses", "gate-statuses"],
+    "statuses.md": ["run-statuses", "step-statuses", "gate-statuses", "emergency-statuses"],
     "access.md": ["access-table"],
 }
 
@@ -32,9 +35,17 @@ def test_every_generated_text_has_its_page() -> None:
 
 
 @pytest.mark.parametrize(
-    ("heading", "statuses"), [("Runs", RunStatus), ("Steps", StepStatus), ("Gates", GateStatus)], ids=str
+    ("heading", "statuses"),
+    [
+        ("Runs", RunStatus),
+        ("Steps", StepStatus),
+        ("Gates", GateStatus),
+        ("Emergencies", EmergencyStatus),
+        ("Deployments", DeploymentStatus),
+    ],
+    ids=str,
 )
-def test_every_status_is_explained_in_words(heading: str, statuses: type[RunStatus | StepStatus | GateStatus]) -> None:
+def test_every_status_is_explained_in_words(heading: str, statuses: type[StrEnum]) -> None:
     section = (REFERENCE / "statuses.md").read_text().split(f"## {heading}\n")[1].split("\n## ")[0]
     explained = [line.split("|")[1].strip() for line in section.splitlines() if line.startswith("| ")]
     assert explained[1:] == list(statuses)

@@ -66,7 +66,7 @@ def rollback(
         screen.document(ended)
     if ended.status != "live":
         raise UnhealthyError(
-            f"The rollback to v{ended.version} {ended.status.replace('_', ' ')}: {ended.note or 'no reason is known'}.",
+            f"The rollback to v{ended.version} failed: {ended.note or 'no reason is known'}.",
             f"`signoff deployments {environment}` shows what is live.",
         )
     at = f" at {safe(ended.address)}" if ended.address else ""

@@ -11,10 +11,11 @@ from typing import TypeVar
 
 from signoff.domain.access import ALLOWED_ROLES, NEEDS_SESSION, Do
 from signoff.domain.actor import Role
+from signoff.domain.emergency import EMERGENCY_TRANSITIONS, EmergencyStatus
 from signoff.domain.gate import GATE_TRANSITIONS, GateStatus
 from signoff.domain.run import RUN_TRANSITIONS, STEP_TRANSITIONS, RunStatus, StepStatus
 
-Status = TypeVar("Status", RunStatus, StepStatus, GateStatus)
+Status = TypeVar("Status", RunStatus, StepStatus, GateStatus, EmergencyStatus)
 
 
 def state_diagram(transitions: Mapping[Status, frozenset[Status]], start: Status) -> str:
@@ -48,6 +49,7 @@ def generated() -> dict[str, str]:
         "run-statuses": state_diagram(RUN_TRANSITIONS, RunStatus.RUNNING),
         "step-statuses": state_diagram(STEP_TRANSITIONS, StepStatus.PENDING),
         "gate-statuses": state_diagram(GATE_TRANSITIONS, GateStatus.OPEN),
+        "emergency-statuses": state_diagram(EMERGENCY_TRANSITIONS, EmergencyStatus.REQUESTED),
     }
     fenced = {name: f"```mermaid\n{text}```\n" for name, text in diagrams.items()}
     return {**fenced, "access-table": access_table()}
