@@ -33,6 +33,12 @@ steps:
     type: approval
     inputs: {approvers: ['bob'], valid_for: 90d}
 """
+UNTESTED = f"""\
+{REVIEW_ONLY}
+  - name: deploy
+    type: deployment
+    inputs: {{environment: production}}
+"""
 TWO_GATES = """\
 steps:
   - name: first
@@ -250,6 +256,29 @@ def test_the_same_gate_opens_with_the_environment_s_rules_of_today(house: House)
     assert house.status(again["id"]) == "waiting"
     house.decide("carol", again["id"], "approve")
     assert house.status(again["id"]) == "succeeded"
+
+
+def test_approving_other_bytes_than_those_that_are_live_renews_nothing(house: House) -> None:
+    run_id = deployed(house, UNTESTED)
+    outgrow(house)
+    (again,) = reapprovals(house)
+    house.tamper("1")
+    house.decide("bob", again["id"], "approve")
+    gate = house.gate(again["id"])
+    assert (gate["round"], gate["status"]) == (2, "open")
+    assert "the model's bytes changed" in gate["note"]
+    house.decide("bob", again["id"], "approve")
+    assert house.status(again["id"]) == "succeeded"
+    assert house.run(run_id)["model_status"] == "expired"
+    assert "approval.renewed" not in house.types(run_id)
+
+
+def test_an_approval_that_somebody_revoked_is_not_asked_for_by_the_clock(house: House) -> None:
+    run_id = deployed(house, UNTESTED)
+    made(house.as_("carol").post("/models/fraud-detector/versions/1/revoke", {"why": "the labels were wrong"}))
+    outgrow(house)
+    assert "approval.expired" in house.types(run_id)
+    assert reapprovals(house) == []
 
 
 @pytest.mark.usefixtures("measured")

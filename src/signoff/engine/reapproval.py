@@ -95,6 +95,8 @@ def renew_parent(tx: Transaction, run: Run, step: ApprovalStep, gate: Gate, at: 
     if not approved:
         return
     former = max(approved, key=lambda found: (found.attempt, found.round))
+    if former.subject.manifest_digest != gate.subject.manifest_digest:
+        return  # the bytes in the registry changed: what was approved now is not what was approved then
     until = (gate.closed_at or at) + step.valid_for
     note = f"approved anew by run {run.id}"
     parent = replace(run, id=run.parent_id)
