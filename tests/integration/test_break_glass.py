@@ -405,6 +405,7 @@ def test_the_after_review_goes_by_the_pipeline_that_last_deployed_there(house: H
     assert (settled["status"], settled["note"]) == ("settled", "the after-review approved it")
     assert newest(house)["warning"] == ""
     assert house.types()[-1] == "glass.settled"
+    assert house.run(found["run_id"])["model_status"] == "deployed"
     assert live(house) == "2"
 
 
@@ -521,6 +522,15 @@ def test_what_is_not_reviewed_in_time_escalates_and_further_people_may_approve(h
         later(house, minutes=1)
     house.decide("heidi", found["run_id"], "approve")
     assert get(house, found["id"])["status"] == "settled"
+
+
+def test_the_minute_tick_looks_at_every_debt_and_every_request(house: House) -> None:
+    found = broken(house)
+    house.version()
+    asked = made(ask(house, "frank", f"models:/{MODEL}/3"))
+    house.clock.wait(hours=24)
+    house.tick()
+    assert (get(house, found["id"])["status"], get(house, asked["id"])["status"]) == ("escalated", "cancelled")
 
 
 def test_a_no_is_not_waited_out(house: House) -> None:

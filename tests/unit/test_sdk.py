@@ -483,6 +483,17 @@ def test_only_what_is_live_is_loaded(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert asked == [("models:/fraud/2", "sha256:" + "a" * 64, "http://mlflow")]
 
 
+def test_what_is_live_and_should_not_be_is_loaded_with_a_warning(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SIGNOFF_HOME", str(tmp_path))
+    monkeypatch.setattr("signoff.serving.load.load_verified", lambda *_, **__: "the model")
+    live = deployment(warning="fraud v2 was revoked by carol.")
+    server = FakeServer({("GET", "/environments/production"): environment(live=[live])})
+    with pytest.warns(UserWarning, match="fraud v2 was revoked by carol"):
+        assert signoff.load_model("fraud", environment="production", client=client_of(server)) == "the model"
+
+
 def test_a_model_that_is_not_live_is_refused() -> None:
     server = FakeServer({("GET", "/environments/production"): environment(live=[])})
     with pytest.raises(ModelNotFoundError, match=r"No version of fraud is live in production\."):

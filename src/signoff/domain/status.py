@@ -68,8 +68,10 @@ def model_status(run: Run, deployment: DeploymentStatus | None = None, *, is_rev
 
 def _of_success(run: Run, deployment: DeploymentStatus | None) -> ModelStatus:
     """Where the version of a run that reached its end stands; `expired` once its approval has, until given anew."""
-    is_release = run.kind is RunKind.RELEASE
-    deploys = is_release and any(isinstance(step, DeploymentStep) for step in run.pipeline.steps)
+    # A reapproval deploys nothing; what an after-review approves is deployed already.
+    deploys = run.kind is not RunKind.REAPPROVAL and any(
+        isinstance(step, DeploymentStep) for step in run.pipeline.steps
+    )
     status = ModelStatus.APPROVED
     if deploys:
         status = _OF_DEPLOYMENT.get(deployment or DeploymentStatus.LIVE, ModelStatus.APPROVED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from signoff.domain.errors import ModelNotFoundError
@@ -17,6 +18,7 @@ def load_model(name: str, *, environment: str, client: Client | None = None) -> 
     """The model `name` that is live in `environment`, as MLflow's `PyFuncModel`; its files are compared first.
 
     What is live was approved, and the digest of the bytes that were approved is the server's word, not the registry's.
+    Where that no longer holds (its approval was revoked, its review is still owed) a UserWarning says so.
 
     Raises:
         ModelNotFoundError: no version of it is live there.
@@ -30,6 +32,8 @@ def load_model(name: str, *, environment: str, client: Client | None = None) -> 
             f"No version of {name} is live in {environment}.",
             "`signoff deployments` shows what is live where; a version gets there by an approved run.",
         )
+    if live[0].warning:
+        warnings.warn(live[0].warning, UserWarning, stacklevel=2)
     from signoff.serving.load import load_verified
 
     settings = read_settings(os.environ)
