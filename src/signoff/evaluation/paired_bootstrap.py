@@ -16,7 +16,7 @@ from scipy import stats
 
 from signoff.evaluation.answers import Answers
 from signoff.evaluation.bootstrap import resampled_cells, resampled_sums
-from signoff.evaluation.metrics import MetricSpec, sums_by, value_of
+from signoff.evaluation.metrics import MetricSpec, sums_by
 
 Floats = NDArray[np.float64]
 Codes = NDArray[Any]
@@ -24,7 +24,6 @@ Codes = NDArray[Any]
 _WORK = 5_000_000
 """How many units are drawn in all, at most where that gives enough draws."""
 _FEWEST_DRAWS, _MOST_DRAWS = 2_000, 10_000
-_RANKED_DRAWS = 1_000
 _LARGEST_UNDEFINED = 0.05
 
 
@@ -78,33 +77,6 @@ def draw_sums(
             raise TypeError(f"{spec.name} is not a function of sums")
         differences.append(spec.of_sums(pieces[2 * number]) - spec.of_sums(pieces[2 * number + 1]))
     return differences
-
-
-def draw_ranked(spec: MetricSpec, candidate: Answers, champion: Answers, units: Units, *, seed: int) -> Floats:
-    """The paired difference in every draw of a metric that depends on the ranking; for few rows only."""
-    rng, size = np.random.default_rng(seed), len(units.many)
-    differences = np.empty(_RANKED_DRAWS)
-    for number in range(_RANKED_DRAWS):
-        times = np.bincount(rng.integers(0, size, size), minlength=size)[units.code]
-        first, second = (
-            value_of(spec, _weighted(answers, answers.weight * times)) for answers in (candidate, champion)
-        )
-        differences[number] = first - second
-    return differences
-
-
-def _weighted(answers: Answers, weight: Floats) -> Answers:
-    keep = weight > 0
-    scores = None if answers.scores is None else answers.scores[keep]
-    return Answers(
-        answers.task,
-        answers.classes,
-        answers.y_true[keep],
-        answers.y_pred[keep],
-        scores,
-        weight[keep],
-        is_weighted=True,
-    )
 
 
 @dataclass(frozen=True, slots=True)
