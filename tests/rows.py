@@ -225,13 +225,15 @@ class Rows:
         for index, step in enumerate(self.run.pipeline.steps):
             is_stale_test = isinstance(step, TestStep) and (is_other or (retest and index < position))
             is_stale_gate = isinstance(step, ApprovalStep) and (is_other or step.name == gate.step)
-            if not (is_stale_test or is_stale_gate):
+            state = self.run.attempt.step(step.name).status
+            is_stale_place = isinstance(step, DeploymentStep) and is_other and state is StepStatus.SUCCEEDED
+            if not (is_stale_test or is_stale_gate or is_stale_place):
                 continue
             stale = self.run.gate(step.name)
             if stale is not None and stale.status in {GateStatus.APPROVED, GateStatus.OPEN}:
                 self.set_gate(stale, GateStatus.VOID)
             self.tested.pop(step.name, None)
-            if self.run.attempt.step(step.name).status not in {StepStatus.PENDING, StepStatus.SKIPPED}:
+            if state not in {StepStatus.PENDING, StepStatus.SKIPPED}:
                 self.set_step(step.name, StepStatus.PENDING, evidence_digest=None)
 
     def begin_deployment(self, step: DeploymentStep) -> None:
@@ -312,9 +314,18 @@ def new_steps(pipeline: Pipeline, *, start: int = 0, is_submitted: bool = False)
 def check_approved(rows: Rows, position: int) -> None:
     """Every approval step before the deployment is approved, about these bytes and this evidence, by present people.
 
-    Written without the functions that the deployment itself asks.
+    The last one of them stands by the environment's rules of this moment. Written without the functions that the
+    deployment itself asks.
     """
     run, steps = rows.run, rows.run.pipeline.steps
+    target = steps[position]
+    assert isinstance(target, DeploymentStep)
+    rules = rows.environments[target.environment].rules
+    closest = next(
+        (index for index in range(position - 1, -1, -1) if isinstance(steps[index], ApprovalStep | DeploymentStep)),
+        None,
+    )
+    is_guarded = closest is not None and isinstance(steps[closest], ApprovalStep)
     passed: dict[str | None, list[Decision]] = {}
     for index, step in enumerate(steps[:position]):
         if not isinstance(step, ApprovalStep):
@@ -327,10 +338,9 @@ def check_approved(rows: Rows, position: int) -> None:
         assert gate.subject.evidence_digests == tuple(digest for digest in before if digest is not None)
         earlier = passed.setdefault(gate.subject.environment, [])
         mine = rows.decisions.get(gate.id, [])
-        assert evaluate(gate, mine, rows.people, earlier=earlier).status is GateStatus.APPROVED
+        held = replace(gate, environment_rules=rules) if is_guarded and index == closest else gate
+        assert evaluate(held, mine, rows.people, earlier=earlier).status is GateStatus.APPROVED
         assert not any(decision.by in {"alice", "dave", "erin"} for decision in mine)
         passed[gate.subject.environment] = [*earlier, *mine]
-    target = steps[position]
-    assert isinstance(target, DeploymentStep)
     carried = {rule for gate in run.gates if gate.status is GateStatus.APPROVED for rule in gate.environment_rules}
-    assert set(rows.environments[target.environment].rules) <= carried
+    assert is_guarded or set(rules) <= carried

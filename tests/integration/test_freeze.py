@@ -41,11 +41,11 @@ def test_an_approved_run_waits_for_the_end_of_the_freeze_and_says_so(house: Hous
     freeze(house)
     run_id = approved(house)
     body = house.run(run_id)
-    assert (body["status"], body["model_status"], body["waits_for"]) == ("running", "approved", WORDS)
+    assert (body["status"], body["model_status"], body["waits_for"]) == ("running", "approved", f"{WORDS}.")
     assert house.step(run_id, "deploy")["note"] == WORDS
     assert live(house) == []
     listed = made(house.as_("dave").get("/runs"))["items"]
-    assert [line["waits_for"] for line in listed] == [WORDS]
+    assert [line["waits_for"] for line in listed] == [f"{WORDS}."]
     [queued] = [e for e in house.events(run_id) if e.type == "step.queued"]
     assert (queued.detail["note"], queued.detail["until"]) == (WORDS, "2026-11-05T00:00:00+00:00")
 
@@ -101,7 +101,7 @@ def test_a_freeze_that_is_prolonged_is_waited_out_to_its_new_end(house: House) -
     longer = replace(YEAR_END, until=YEAR_END.until + timedelta(days=2))
     freeze(house, replace(PRODUCTION, freeze=(longer,)))
     house.work()
-    assert house.run(run_id)["waits_for"] == WORDS.replace("04", "06")
+    assert house.run(run_id)["waits_for"] == WORDS.replace("04", "06") + "."
     wait_until(house, YEAR_END.until)
     assert wake_due(house.machinery) == []
     wait_until(house, longer.until)
@@ -115,7 +115,7 @@ def test_windows_that_follow_each_other_are_waited_out_one_after_the_other(house
     wait_until(house, YEAR_END.until)
     wake_due(house.machinery)
     house.work()
-    assert house.run(run_id)["waits_for"] == "production is frozen until 2026-11-05 06:00 UTC, stocktaking"
+    assert house.run(run_id)["waits_for"] == "production is frozen until 2026-11-05 06:00 UTC, stocktaking."
     wait_until(house, following.until)
     wake_due(house.machinery)
     house.work()

@@ -287,5 +287,7 @@ def _turn(run: Run) -> str | None:
         if step.status in {StepStatus.SUCCEEDED, StepStatus.SKIPPED}:
             continue
         is_deployment = isinstance(run.pipeline.step(step.name), DeploymentStep)
-        return step.note or None if is_deployment and step.status is StepStatus.PENDING else None
+        if not is_deployment or step.status is not StepStatus.PENDING or not step.note:
+            return None
+        return f"{step.name} {step.note}." if step.note.startswith("waits") else f"{step.note}."
     return None
