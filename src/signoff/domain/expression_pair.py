@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 from math import lcm
 
 from signoff.domain.evidence import Champion, Metric, Provenance
@@ -26,10 +27,12 @@ from signoff.domain.expression_parse import (
     Origin,
     Reference,
     Term,
+    references,
 )
 from signoff.domain.expression_scope import Scope, metric_of
 
 _LARGEST = 10**30
+_OWN = frozenset({Origin.METRIC, Origin.STEP})
 _MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
 
 
@@ -61,12 +64,22 @@ def paired(comparison: Comparison, scope: Scope) -> Comparison:
     """`comparison`, asked of paired differences as far as they are known and algebra allows; else as it is."""
     if not scope.delta or scope.champion is None:
         return comparison
-    left, right = _undivided(comparison, scope)
+    read = references(comparison)
+    compared = frozenset(name for name in read if name.origin in _OWN and _is_compared(name, scope))
+    if not compared:
+        return comparison
+    return _rewritten(comparison, compared, frozenset(name for name in read if _is_positive(name, scope)))
+
+
+@lru_cache(maxsize=1024)
+def _rewritten(comparison: Comparison, compared: frozenset[Reference], positive: frozenset[Reference]) -> Comparison:
+    """`comparison` with the differences of `compared`; the names in `positive` are surely above zero."""
+    left, right = _undivided(comparison, positive)
     difference = None if left is None or right is None else left.plus(right, Fraction(-1))
-    found = None if difference is None else _with_deltas(difference, scope)
+    found = None if difference is None else _with_deltas(difference, compared)
     if found is not None:
         return _compared(found, comparison.sign)
-    inside = replace(comparison, left=_term(comparison.left, scope), right=_term(comparison.right, scope))
+    inside = replace(comparison, left=_term(comparison.left, compared), right=_term(comparison.right, compared))
     return inside if inside != comparison else comparison
 
 
@@ -96,17 +109,14 @@ def _comparisons(condition: Condition) -> Iterator[Comparison]:
         yield from _comparisons(operand)
 
 
-def _undivided(comparison: Comparison, scope: Scope) -> tuple[_Sum | None, _Sum | None]:
-    """Both sides as sums; a ratio such as ``auc / champion.auc >= 0.99`` is multiplied out if its divisor is positive.
-
-    Whether it is is read from the divisor's value and interval: they must lie above zero at the scope's own level.
-    """
+def _undivided(comparison: Comparison, positive: frozenset[Reference]) -> tuple[_Sum | None, _Sum | None]:
+    """Both sides as sums; a ratio such as ``auc / champion.auc >= 0.99`` is multiplied out over a positive divisor."""
     for one, other, is_left in ((comparison.left, comparison.right, True), (comparison.right, comparison.left, False)):
         limit = _sum(other)
         if not (isinstance(one, Operation) and one.sign == "/" and limit is not None and not limit.factors):
             continue
         over, under = _sum(one.operands[0]), one.operands[1]
-        if over is None or not isinstance(under, Reference) or not _is_positive(under, scope):
+        if over is None or not isinstance(under, Reference) or under not in positive:
             continue
         multiplied = _Sum({under: Fraction(1)}, Fraction()).times(limit.number)
         return (over, multiplied) if is_left else (multiplied, over)
@@ -114,6 +124,7 @@ def _undivided(comparison: Comparison, scope: Scope) -> tuple[_Sum | None, _Sum 
 
 
 def _is_positive(reference: Reference, scope: Scope) -> bool:
+    """Whether its value and all of its interval, at the scope's own level, lie above zero."""
     metric = metric_of(reference, scope)
     if metric is None or not metric.is_usable or metric.value <= 0:
         return False
@@ -151,12 +162,12 @@ def _joined(sign: str, left: _Sum, right: _Sum) -> _Sum | None:
     return left.times(right.number) if not right.factors else None
 
 
-def _with_deltas(whole: _Sum, scope: Scope) -> _Sum | None:
+def _with_deltas(whole: _Sum, compared: frozenset[Reference]) -> _Sum | None:
     """`whole` with differences in the place of a metric and the champion's; None where there is no such pair."""
     factors = dict(whole.factors)
     has_pair = False
     for name, own in whole.factors.items():
-        if name.origin not in {Origin.METRIC, Origin.STEP} or not _is_compared(name, scope):
+        if name not in compared:
             continue
         theirs = Reference(Origin.CHAMPION, name.name)
         other = factors.get(theirs, Fraction())
@@ -176,15 +187,15 @@ def _is_compared(reference: Reference, scope: Scope) -> bool:
     return own is not None and own.is_usable and delta is not None and delta.is_usable and own.step == delta.step
 
 
-def _term(term: Term, scope: Scope) -> Term:
+def _term(term: Term, compared: frozenset[Reference]) -> Term:
     """`term` with paired differences wherever a part of it allows: ``abs(auc - champion.auc)``."""
     if not isinstance(term, Operation):
         return term
     whole = _sum(term)
-    found = None if whole is None else _with_deltas(whole, scope)
+    found = None if whole is None else _with_deltas(whole, compared)
     if found is not None and _least_decimal(found) == 1:
         return _added(found)
-    operands = tuple(_term(operand, scope) for operand in term.operands)
+    operands = tuple(_term(operand, compared) for operand in term.operands)
     if operands == term.operands:
         return term
     return Operation(term.sign, operands, _written(term.sign, operands))

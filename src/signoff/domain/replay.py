@@ -97,6 +97,13 @@ class Replay:
         return tuple(verdict for verdict in self.verdicts if verdict.is_changed)
 
 
+def metrics_of(draft: Pipeline) -> frozenset[str]:
+    """The names of the metrics that some expression of `draft` reads, of whomever."""
+    texts = [check.that for step in draft.steps if isinstance(step, TestStep) for check in step.checks]
+    texts += [step.auto_approve_if for step in draft.steps if isinstance(step, ApprovalStep) and step.auto_approve_if]
+    return frozenset(reference.name for text in texts for reference in parse(text).references if not reference.is_text)
+
+
 def replay(draft: Pipeline, past: Iterable[PastAttempt], accepts_claimed: Mapping[str, bool]) -> Replay:
     """Ask `draft` of each attempt. `accepts_claimed` says of its gates which may approve by metrics merely claimed."""
     verdicts = tuple(_judge(draft, attempt, accepts_claimed) for attempt in past)
@@ -148,6 +155,8 @@ def _evidence_for(step: TestStep, past: PastAttempt) -> Evidence:
     if not taken:
         return bare
     last = taken[-1]
+    if len(own) == 1:
+        return last
     metrics = {metric.name: replace(metric, step=step.name) for item in taken for metric in item.metrics}
     return replace(last, step=step.name, metrics=tuple(metrics.values()), checks=())
 
