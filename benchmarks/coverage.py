@@ -148,7 +148,7 @@ def main() -> None:
     if arguments.write:
         before = PAGE.read_text(encoding="utf-8")
         filled = re.sub(
-            r"(<!-- generated: coverage -->\n).*(\n<!-- end -->)",
+            r"(<!-- generated: coverage -->\n).*(<!-- end -->)",
             lambda found: found[1] + "\n" + page(rows, arguments.rounds) + "\n" + found[2],
             before,
             flags=re.DOTALL,
