@@ -1,6 +1,6 @@
 """A town that reviews models (`tests/town.py`), for many steps: whether the rules ever break, and how fast it goes.
 
-    python benchmarks/town.py [--steps 100000] [--processes 2] [--seed 1]
+    python benchmarks/random_town.py [--steps 100000] [--processes 2] [--seed 1]
 
 Each process has a database server of its own in memory. It ends with status 1, and the shortest story that breaks a
 rule, when one does.
