@@ -13,7 +13,8 @@ from typing import Any
 
 from demo.stack import Stack
 from demo.telling import StepError, Telling
-from signoff.wire.runs import AttemptBody, DeploymentBody, MetricBody, RunBody
+from signoff.wire.evidence import MetricBody
+from signoff.wire.runs import AttemptBody, DeploymentBody, RunBody
 
 PHISHING = Path(__file__).resolve().parents[1] / "phishing"
 MODEL = "phishing-detector"
@@ -37,7 +38,8 @@ def play(stack: Stack, telling: Telling) -> str:
     run, live, flagged = story.train_until_live()
     story.replace_and_roll_back(live, flagged)
     story.audit(run)
-    return story.leave_one_waiting()
+    story.what_if()
+    return story.leave_one_waiting(live)
 
 
 def expect(happened: object, what: str, run: str | None = None) -> None:
@@ -86,6 +88,13 @@ class _Story:
         self._expect_answered(run, 3, f"bob: {said}")
         expect(_metric(third, "recall").value > _metric(second, "recall").value, "v3 misses no fewer pages.", run)
         tell.happened(f"recall went from {_words(_metric(second, 'recall'))} to {_words(_metric(third, 'recall'))}")
+        note = third.gates[-1].note
+        expect(
+            "not sure that it is above 0.9" in note, f"The policy should not have been sure: {note or 'no word'}", run
+        )
+        tell.happened(note)
+        looks = _evidence(third).test_set.looks
+        expect(looks == 3, f"These pages were looked at three times, and {looks} are counted.", run)  # noqa: PLR2004
 
         tell.chapter("Bob approves exactly what he saw, and it goes live")
         live, flagged = self._approve(body)
@@ -98,7 +107,9 @@ class _Story:
         file = ("-f", _shown(PHISHING / "signoff.yaml"))
         note = ("-m", "v3 raises more false alarms: v2 after all?")
         begun = stack.ask("submit", f"models:/{MODEL}/2", *file, *note, person="alice")
-        _, others = self._approve(self._until_waiting(str(begun["id"]), attempt=1))
+        body = self._until_waiting(str(begun["id"]), attempt=1)
+        self._compared(body, former.version)
+        _, others = self._approve(body)
         expect(others != flagged, "v2 and v3 predict the same: the version did not change.")
         now = self._client.get_deployment(former.id).status
         expect(now == "replaced", f"The former deployment is {now}, not replaced.")
@@ -125,7 +136,7 @@ class _Story:
             line = f"{event['index']:>5}  {event['at'][11:19]}  {event['type']:<22} {event['actor']:<8}"
             self._telling.plain(f"{line} {', '.join(words)}".rstrip())
 
-    def leave_one_waiting(self) -> str:
+    def leave_one_waiting(self, former: DeploymentBody) -> str:
         """A run for the visitor to decide about."""
         self._telling.chapter("Alice has another idea, and this one waits for you")
         folder = self._stack.home / "alice" / "phishing"
@@ -137,10 +148,35 @@ class _Story:
         note = "shallower trees, but twice as many; a miss costs two false alarms"
         begun = self._stack.ask("run", str(file), "-m", note, person="alice")
         body = self._until_waiting(str(begun["id"]), attempt=1)
-        champion = _evidence(body.attempts[0]).champion_version
-        expect(champion, "The new version was not compared with the live one.", body.id)
-        self._telling.happened(f"compared with v{champion}, which is live; {body.waits_for}")
+        self._compared(body, former.version)
+        self._telling.happened(str(body.waits_for))
         return body.id
+
+    def what_if(self) -> None:
+        """A draft policy, tried on what was found out so far."""
+        self._telling.chapter("Would 0.85 do for a policy? Ask the past before the future")
+        draft = self._stack.home / "alice" / "draft.yaml"
+        draft.parent.mkdir(parents=True, exist_ok=True)
+        text = (PHISHING / "signoff.yaml").read_text(encoding="utf-8")
+        draft.write_text(text.replace("auto_approve_if: accuracy > 0.9", "auto_approve_if: accuracy > 0.85"))
+        found = self._stack.ask("policy", "replay", str(draft), person="erin")
+        was, would = found["was"], found["would"]
+        expect(was["people"] > would["people"] == 0, f"The draft would have asked people {would['people']} times.")
+        self._telling.happened(
+            f"of {found['attempts']} attempts so far {was['people']} went to people; the draft would have approved "
+            f"{would['approved']} by itself and blocked {would['blocked']}"
+        )
+
+    def _compared(self, body: RunBody, champion: str) -> None:
+        """The new version was held against the live one, page by page."""
+        found = _evidence(body.attempts[-1])
+        expect(found.champion_version == champion, f"It was compared with v{found.champion_version}.", body.id)
+        difference = next((one.difference for one in found.comparisons if one.metric == "accuracy"), None)
+        if difference is None:
+            raise StepError("The two versions were not compared page by page.", body.id)
+        words = f"{difference.value:+.3f} (95 %: {difference.low:+.3f} to {difference.high:+.3f})"
+        version = body.attempts[-1].version
+        self._telling.happened(f"v{version} against v{champion}, page by page: accuracy {words}")
 
     def _until_waiting(self, run: str, *, attempt: int) -> RunBody:
         """Tell what happens until the gate of attempt `attempt` waits for people."""

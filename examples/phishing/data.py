@@ -21,8 +21,11 @@ def load() -> tuple[pd.DataFrame, pd.DataFrame]:
     test would reward remembering; so all rows with the same features stay on one side.
     """
     pages = pd.read_csv(Path(__file__).with_name("phishing.csv")).astype(float).astype({LABEL: int})
-    features = pages.drop(columns=LABEL)
-    twins = pages.groupby(list(features.columns)).ngroup()
     folds = StratifiedGroupKFold(n_splits=3, shuffle=True, random_state=SPLIT_SEED)
-    learn, held_out = next(folds.split(features, pages[LABEL], groups=twins))
+    learn, held_out = next(folds.split(pages.drop(columns=LABEL), pages[LABEL], groups=twins(pages)))
     return pages.iloc[learn], pages.iloc[held_out]
+
+
+def twins(pages: pd.DataFrame) -> pd.Series:
+    """A number for each page, the same for pages with the same features."""
+    return pages.groupby(list(pages.columns.drop(LABEL))).ngroup()

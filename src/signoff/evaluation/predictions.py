@@ -26,7 +26,9 @@ __all__ = ["Limits", "Predictions", "Slicing", "read_predictions"]
 
 MOST_CLASSES = 1000
 
-_OWN = frozenset({"y_true", "y_pred", "y_score", "champion_pred", "champion_score", "weight", "group", "latency_ms"})
+_OWN = frozenset(
+    {"y_true", "y_pred", "y_score", "champion_pred", "champion_score", "weight", "group", "latency_ms", "id"}
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
