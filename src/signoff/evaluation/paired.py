@@ -5,7 +5,10 @@ each row adds to it. By metric and number of rows:
 
 - shares of the same rows (accuracy, recall, specificity): McNemar's mid-p test and Tango's score interval;
 - the area under the ROC curve: DeLong, DeLong and Clarke-Pearson, Biometrics 44 (1988), for correlated curves;
-- what is made of sums, up to 20,000 rows: the BCa bootstrap of both models together;
+- what is made of classes (precision, F1, MCC ...), up to 20,000 rows: the posterior of how often each combination of
+  true, candidate's and champion's class occurs, from half a row each (with two classes; Agresti and Min, Biometrics 61
+  (2005), add as much), because on few rows that differ the bootstrap is too narrow;
+- what is made of other sums, or of clusters or weighted rows, as far: the BCa bootstrap of both models together;
 - all else: the infinitesimal jackknife (Jaeckel 1972; the "delta method"), summed within clusters, with Student's t. So
   is average precision at any size: its bootstrap covered no better on few rows, and took a hundred times as long.
 """
@@ -24,7 +27,7 @@ from signoff.domain.evidence import Comparison, Interval, Metric, Provenance, Ta
 from signoff.evaluation.answers import Answers, answers_of
 from signoff.evaluation.detectable import detectable_from_error, detectable_share
 from signoff.evaluation.metrics import MetricSpec, available, influence_of, value_of
-from signoff.evaluation.paired_bootstrap import Bca, Units, draw_sums, units_of
+from signoff.evaluation.paired_bootstrap import Bca, Units, draw_posterior, draw_sums, has_posterior, units_of
 from signoff.evaluation.paired_proportions import mcnemar_mid_p, tango
 from signoff.evaluation.predictions import Predictions
 
@@ -35,6 +38,7 @@ MOST_ROWS, MOST_UNITS = 20_000, 5_000
 method, whose coverage is as good there (measured in the benchmarks) and whose time is that of one draw."""
 FEWEST_CLUSTERS = 30
 """Below, Student's t on the clusters' pulls: a bootstrap of few clusters is too narrow."""
+IDENTICAL = "identical answers"
 _MOST_CLASSES = 50
 
 
@@ -149,10 +153,14 @@ def differences_of(
         else:
             found[spec.name] = _by_pulls(spec, both, levels)
     for is_of_classes, some in drawn.items():
-        if some:
-            units = units_of(both.candidate, both.champion, both.group, is_of_classes=is_of_classes)
-            if len(units.many) <= MOST_UNITS:
-                found.update(_by_draws(some, both, units, levels, seed))
+        if some and is_of_classes and has_posterior(both.candidate, both.group):
+            draws = draw_posterior(some, both.candidate, both.champion, seed=seed)
+            found.update(_by_draws(some, draws, both, None, levels))
+        elif some:
+            units = units_of(both.n, both.group)
+            if units.size <= MOST_UNITS:
+                draws = draw_sums(some, both.candidate, both.champion, units, seed=seed)
+                found.update(_by_draws(some, draws, both, units, levels))
             else:
                 found.update((spec.name, _by_pulls(spec, both, levels)) for spec in some)
     return [found[spec.name] for spec in specs]
@@ -186,22 +194,26 @@ def _by_shares(spec: MetricSpec, both: Both, levels: Sequence[float]) -> Differe
 
 
 def _by_draws(
-    specs: Sequence[MetricSpec], both: Both, units: Units, levels: Sequence[float], seed: int
+    specs: Sequence[MetricSpec], draws: Sequence[Floats], both: Both, units: Units | None, levels: Sequence[float]
 ) -> dict[str, Difference]:
-    drawn = draw_sums(specs, both.candidate, both.champion, units, seed=seed)
+    """Each metric's difference from its draws: of `units`, or of the posterior."""
+    method = "dirichlet" if units is None else "bca" if both.group is None else "cluster bca"
     found = {}
-    for spec, draws in zip(specs, drawn, strict=True):
+    for spec, drawn in zip(specs, draws, strict=True):
         value, pull = value_and_pulls(spec, both)
         plain = difference_of_pulls(spec, both, levels, value, pull)
-        bca = Bca.of(draws, value, pull if both.group is None else _by_cluster(units.code, pull))
-        if bca is None or plain.method == "identical answers" or not np.isfinite(value):
+        if units is None:
+            bca = Bca.of(drawn)
+        else:
+            bca = None if plain.method == IDENTICAL else Bca.corrected(drawn, value, _by_cluster(units.code, pull))
+        if bca is None or not np.isfinite(value):
             found[spec.name] = plain
             continue
         found[spec.name] = Difference(
             value,
             tuple(_around(value, *bca.interval(level)) for level in levels),
             plain.p_value if bca.is_one_sided else bca.p_value(),
-            "bca" if both.group is None else "cluster bca",
+            method,
             plain.n,
             plain.detectable,
             is_random=True,
@@ -230,7 +242,7 @@ def difference_of_pulls(
     spec: MetricSpec, both: Both, levels: Sequence[float], value: float, pull: Floats
 ) -> Difference:
     """The difference `value` with what the rows' pulls (n,) on it say of its error."""
-    method = _namedifference_of_pulls(spec, both)
+    method = _name_of_pulls(spec, both)
     if not np.isfinite(value):
         return Difference(float("nan"), (), None, method, both.n, None)
     if not pull.any():
@@ -269,7 +281,7 @@ def _by_cluster(code: NDArray[Any], pull: Floats) -> Floats:
     return np.asarray(np.bincount(code, pull), dtype=np.float64)
 
 
-def _namedifference_of_pulls(spec: MetricSpec, both: Both) -> str:
+def _name_of_pulls(spec: MetricSpec, both: Both) -> str:
     if spec.kind == "auc" and both.candidate.task is Task.BINARY and both.is_plain:
         return "delong"
     return "delta" if both.group is None else "cluster delta"
@@ -286,7 +298,7 @@ def _of_identical(spec: MetricSpec, both: Both, levels: Sequence[float]) -> Diff
     reach = float(np.ptp(pull)) * both.n if len(pull) else float("nan")
     ends = tuple(reach * float(tango(0, 0, n, level)[1]) for level in levels)
     intervals = tuple((-end, end) for end in ends) if np.isfinite(reach) else ()
-    return Difference(0.0, intervals, 1.0, "identical answers", both.n, None)
+    return Difference(0.0, intervals, 1.0, IDENTICAL, both.n, None)
 
 
 def _around(value: float, low: float, high: float) -> tuple[float, float]:

@@ -1,12 +1,12 @@
-"""The bootstrap of a difference of two models on the same rows: both are drawn together, by rows, cells or clusters.
+"""Draws of a difference of two models on the same rows: both are drawn together, by rows, clusters or combinations.
 
-Imported by `paired`. What is drawn are *units*: the different combinations of true, candidate's and champion's class
-(of which there are few, so 10,000 draws cost nothing), clusters of rows, or single rows.
+Imported by `paired`. Rows and clusters are drawn with replacement (the bootstrap); where classes say it all, how often
+each combination of true, candidate's and champion's class occurs is drawn from its posterior.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from signoff.evaluation.answers import Answers
-from signoff.evaluation.bootstrap import resampled_cells, resampled_sums
+from signoff.evaluation.bootstrap import resampled_sums
+from signoff.evaluation.confusion import margins_by
 from signoff.evaluation.metrics import MetricSpec, sums_by
 
 Floats = NDArray[np.float64]
@@ -24,64 +25,83 @@ Codes = NDArray[Any]
 _WORK = 5_000_000
 """How many units are drawn in all, at most where that gives enough draws."""
 _FEWEST_DRAWS, _MOST_DRAWS = 2_000, 10_000
+_POSTERIOR_DRAWS = 8_000
+_PRIOR_ROWS = 2.0
+_MOST_CLASSES = 10
+"""So that all combinations of three are few; with more, rows are drawn."""
 _LARGEST_UNDEFINED = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Units:
-    """Which unit each row is in, and how many rows' worth of draws each unit stands for (`many`, 1 but for cells)."""
+    """Which unit each row is in, from 0 without gaps, and how many units there are."""
 
     code: Codes
-    many: Floats
-
-    @property
-    def is_cells(self) -> bool:
-        """Whether units are combinations of classes, each drawn as often as it occurs."""
-        return bool((self.many != 1).any())
+    size: int
 
 
-def units_of(candidate: Answers, champion: Answers, group: Codes | None, *, is_of_classes: bool) -> Units:
-    """The units to draw: clusters where there are any, else combinations of classes if they say it all, else rows."""
-    n = len(candidate.y_true)
-    if group is not None:
-        _, code = np.unique(group, return_inverse=True)
-        return Units(code, np.ones(int(code.max()) + 1))
-    if is_of_classes and not candidate.is_weighted:
-        joint = candidate.cells.astype(np.int64) * champion.classes + champion.y_pred
-        _, code, many = np.unique(joint, return_inverse=True, return_counts=True)
-        return Units(code, many.astype(float))
-    return Units(np.arange(n), np.ones(n))
+def units_of(n: int, group: Codes | None) -> Units:
+    """The units to draw: clusters where there are any, else rows."""
+    if group is None:
+        return Units(np.arange(n), n)
+    _, code = np.unique(group, return_inverse=True)
+    return Units(code, int(code.max()) + 1)
+
+
+def has_posterior(candidate: Answers, group: Codes | None) -> bool:
+    """Whether the combinations of classes say all there is to say of the rows, and are few enough."""
+    return group is None and not candidate.is_weighted and candidate.classes <= _MOST_CLASSES
 
 
 def draw_sums(
     specs: Sequence[MetricSpec], candidate: Answers, champion: Answers, units: Units, *, seed: int
 ) -> list[Floats]:
     """Per metric (each a function of sums), its paired difference in every draw; one set of draws for all of them."""
-    size = len(units.many)
+    size = units.size
     parts = [sums_by(spec, answers, units.code, size) for spec in specs for answers in (candidate, champion)]
     flat = np.concatenate([part.reshape(size, -1) for part in parts], axis=1)
-    draws = int(np.clip(_WORK // size, _FEWEST_DRAWS, _MOST_DRAWS))
-    drawn = (
-        resampled_cells(units.many, flat / units.many[:, None], seed=seed, replicates=draws)
-        if units.is_cells
-        else resampled_sums(flat, seed=seed, replicates=draws)
-    )
+    drawn = resampled_sums(flat, seed=seed, replicates=int(np.clip(_WORK // size, _FEWEST_DRAWS, _MOST_DRAWS)))
     ends = np.cumsum([part[0].size for part in parts])
     pieces = [
         piece.reshape(-1, *part.shape[1:])
         for piece, part in zip(np.split(drawn, ends[:-1], axis=1), parts, strict=True)
     ]
-    differences = []
-    for number, spec in enumerate(specs):
-        if spec.of_sums is None:
-            raise TypeError(f"{spec.name} is not a function of sums")
-        differences.append(spec.of_sums(pieces[2 * number]) - spec.of_sums(pieces[2 * number + 1]))
-    return differences
+    return [
+        function_of(spec)(pieces[2 * number]) - function_of(spec)(pieces[2 * number + 1])
+        for number, spec in enumerate(specs)
+    ]
+
+
+def draw_posterior(specs: Sequence[MetricSpec], candidate: Answers, champion: Answers, *, seed: int) -> list[Floats]:
+    """As `draw_sums`, of metrics of classes, from the posterior of the combinations' shares.
+
+    Before the data, each true class has two rows, spread evenly over what both models may answer: half a row for each
+    combination where there are two classes.
+    """
+    k = candidate.classes
+    true, ours, theirs = (part.ravel() for part in np.indices((k, k, k)))
+    joint = (candidate.y_true.astype(np.int64) * k + candidate.y_pred) * k + champion.y_pred
+    counts = np.bincount(joint, minlength=k**3).astype(float)
+    shape = np.where(np.bincount(true, counts)[true] > 0, counts + _PRIOR_ROWS / k**2, 0.0)
+    drawn = np.random.default_rng(seed).standard_gamma(shape, size=(_POSTERIOR_DRAWS, k**3))
+    one, each = np.ones(k**3), np.arange(k**3)
+    both = [
+        (drawn @ margins_by(true, answer, one, each, k**3, k).reshape(k**3, -1)).reshape(-1, 3, k)
+        for answer in (ours, theirs)
+    ]
+    return [function_of(spec)(both[0]) - function_of(spec)(both[1]) for spec in specs]
+
+
+def function_of(spec: MetricSpec) -> Callable[[Floats], Floats]:
+    """The metric from its sums."""
+    if spec.of_sums is None:
+        raise TypeError(f"{spec.name} is not a function of sums")
+    return spec.of_sums
 
 
 @dataclass(frozen=True, slots=True)
 class Bca:
-    """The bias-corrected and accelerated interval of what was drawn, and the p-value that belongs to it.
+    """The interval of what was drawn, and the p-value that belongs to it: plain, or bias-corrected and accelerated.
 
     Efron, "Better bootstrap confidence intervals", JASA 82 (1987); the acceleration from the infinitesimal jackknife.
     """
@@ -91,15 +111,25 @@ class Bca:
     acceleration: float
 
     @classmethod
-    def of(cls, drawn: Floats, value: float, pull: Floats) -> Bca | None:
-        """From draws, the value seen, and each unit's pull on it; None where too many draws are undefined."""
+    def of(cls, drawn: Floats) -> Bca | None:
+        """Plain, from draws; None where too many are undefined, or all are the same."""
         known = np.sort(drawn[np.isfinite(drawn)])
         if len(known) < (1 - _LARGEST_UNDEFINED) * len(drawn) or known[0] == known[-1]:
             return None
-        below = (np.count_nonzero(known < value) + np.count_nonzero(known <= value)) / 2
-        share = np.clip(below / len(known), 0.5 / len(known), 1 - 0.5 / len(known))
-        spread = float((pull**2).sum()) ** 1.5
-        return cls(known, float(stats.norm.ppf(share)), float((pull**3).sum()) / (6 * spread) if spread > 0 else 0.0)
+        return cls(known, 0.0, 0.0)
+
+    @classmethod
+    def corrected(cls, drawn: Floats, value: float, pull: Floats) -> Bca | None:
+        """Corrected by where the value seen lies among the draws, and by the skewness of each unit's pull on it."""
+        plain = cls.of(drawn)
+        if plain is None:
+            return None
+        known, spread = plain.drawn, float((pull**2).sum()) ** 1.5
+        return cls(
+            known,
+            float(stats.norm.ppf(_share_below(known, value))),
+            float((pull**3).sum()) / (6 * spread) if spread > 0 else 0.0,
+        )
 
     def interval(self, level: float) -> tuple[float, float]:
         """Its ends at `level`."""
@@ -114,12 +144,16 @@ class Bca:
 
     def p_value(self) -> float:
         """One minus the level at which the interval's nearer end touches 0."""
-        below = (np.count_nonzero(self.drawn < 0) + np.count_nonzero(self.drawn <= 0)) / 2
-        share = np.clip(below / len(self.drawn), 0.5 / len(self.drawn), 1 - 0.5 / len(self.drawn))
-        moved = float(stats.norm.ppf(share)) - self.bias
+        moved = float(stats.norm.ppf(_share_below(self.drawn, 0.0))) - self.bias
         z = moved / max(1 + self.acceleration * moved, 1e-9) - self.bias
         return float(min(1.0, 2 * stats.norm.sf(abs(z))))
 
     def _share(self, z: float) -> float:
         moved = self.bias + z
         return float(stats.norm.cdf(self.bias + moved / max(1 - self.acceleration * moved, 1e-9)))
+
+
+def _share_below(drawn: Floats, value: float) -> float:
+    """The share of draws below a value, those at it half; never 0 or 1."""
+    below = (np.count_nonzero(drawn < value) + np.count_nonzero(drawn <= value)) / (2 * len(drawn))
+    return float(np.clip(below, 0.5 / len(drawn), 1 - 0.5 / len(drawn)))

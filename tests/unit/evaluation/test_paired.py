@@ -164,7 +164,7 @@ def test_models_that_gave_the_same_answers_are_not_surely_equal() -> None:
         low, high = ends(comparison)
         assert comparison.difference.value == 0
         assert low < 0 < high
-        assert comparison.p_value == pytest.approx(1)
+        assert comparison.p_value == pytest.approx(1, abs=0.05)
     assert [c.difference.interval for c in compare(same)] == [c.difference.interval for c in found]
 
 
@@ -193,7 +193,7 @@ def test_the_same_seed_gives_the_same_interval_and_is_recorded(name: str) -> Non
 def test_bootstrap_and_delta_method_agree_on_many_rows(name: str) -> None:
     few, many = two_binary(np.random.default_rng(10), 4_000), two_binary(np.random.default_rng(10), 40_000)
     drawn, delta = one(few, name), one(many, name)
-    assert (drawn.method, delta.method) == ("bca", "delta")
+    assert (drawn.method, delta.method) == ("bca" if name == "log_loss" else "dirichlet", "delta")
     narrower = (ends(delta)[1] - ends(delta)[0]) * math.sqrt(10) / (ends(drawn)[1] - ends(drawn)[0])
     assert narrower == pytest.approx(1, abs=0.12)
 
@@ -239,6 +239,12 @@ def test_equal_weights_change_nothing_but_the_method() -> None:
         assert ends(one(weighted, name)) == pytest.approx(ends(one(plain, name)), rel=0.01, abs=2e-5)
 
 
+@pytest.mark.parametrize("name", ["balanced_accuracy", "f1", "mcc"])
+def test_a_difference_that_is_not_there_is_seldom_found_on_few_rows(name: str) -> None:
+    found = [one(two_binary(np.random.default_rng(seed), 60, lift=0.0), name).p_value for seed in range(120)]
+    assert np.mean([p_value is not None and p_value < 0.05 for p_value in found]) <= 0.09
+
+
 @pytest.mark.parametrize(("name", "groups"), [("f1", 0), ("auc", 0), ("accuracy", 60), ("auc", 60)])
 def test_intervals_cover_the_true_difference(name: str, groups: int) -> None:
     true = np.mean(
@@ -256,10 +262,10 @@ def test_bca_of_a_mean_is_its_normal_interval_and_skewness_moves_it() -> None:
     values = rng.exponential(size=200)
     drawn = rng.choice(values, (10_000, 200)).mean(axis=1)
     pull = (values - values.mean()) / 200
-    bca = Bca.of(drawn, float(values.mean()), pull)
+    bca = Bca.corrected(drawn, float(values.mean()), pull)
     assert bca is not None
     low, high = bca.interval(0.95)
     assert high - low == pytest.approx(2 * 1.96 * values.std() / math.sqrt(200), rel=0.06)
     assert high - values.mean() > values.mean() - low
-    assert Bca.of(np.full(100, 0.5), 0.5, pull) is None
-    assert Bca.of(np.full(100, np.nan), 0.5, pull) is None
+    assert Bca.corrected(np.full(100, 0.5), 0.5, pull) is None
+    assert Bca.of(np.full(100, np.nan)) is None
