@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -652,3 +653,15 @@ def test_the_cast_alone_has_no_lead(house: House) -> None:
     house.people(*CAST)
     assert BOB.groups == {"risk"}
     assert "and 0 may approve fraud-detector" in refused(ask(house, "bob"), 409, "break_glass_unsatisfiable")
+
+
+def test_two_who_confirm_at_the_same_moment_break_it_once(house: House) -> None:
+    house.version()
+    asked = made(ask(house, "bob"))
+    with ThreadPoolExecutor(3) as pool:
+        said = {"confirm": asked["id"], "digest": asked["digest"]}
+        answers = list(pool.map(lambda who: house.as_(who).post(PATH, said), ["frank", "grace", "heidi"]))
+    assert sorted(answer.status_code for answer in answers) == [202, 202, 409]
+    house.work()
+    assert len(get(house, asked["id"])["confirmed_by"]) == len({*get(house, asked["id"])["confirmed_by"]}) == 2
+    assert house.types().count("glass.broken") == 1
