@@ -13,6 +13,14 @@ if TYPE_CHECKING:
     from databases import Databases
 
 
+def pytest_configure() -> None:
+    """A busy machine is no failure of a property; time is watched by pytest-timeout."""
+    from hypothesis import HealthCheck, settings
+
+    settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("steady")
+
+
 @pytest.fixture(scope="session")
 def databases() -> Iterator[Databases]:
     """This worker's share of the session's database server."""

@@ -350,6 +350,8 @@ emergencies = Table(
     Column("due_at", _WHEN),
     Column("ended_at", _WHEN),
     Column("note", Text, nullable=False, server_default=""),
+    Index("emergencies_run_id_idx", "run_id"),
+    Index("emergencies_deployment_id_idx", "deployment_id"),
     Index("emergencies_due_at_idx", "due_at", postgresql_where=text("status = 'deployed'")),
     Index(
         "emergencies_requested_key",
@@ -358,17 +360,6 @@ emergencies = Table(
         unique=True,
         postgresql_where=text("status = 'requested'"),
     ),
-)
-
-credentials = Table(
-    "credentials",
-    metadata,
-    Column("sha256", Text, primary_key=True),
-    Column("person", Text, nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("created_at", _WHEN, nullable=False),
-    Column("revoked_at", _WHEN),
-    Index("credentials_person_kind_idx", "person", "kind"),
 )
 
 idempotency_keys = Table(

@@ -97,4 +97,8 @@ CREATE TABLE emergencies (
 
 CREATE INDEX emergencies_due_at_idx ON emergencies (due_at) WHERE status = 'deployed';
 
+CREATE INDEX emergencies_run_id_idx ON emergencies (run_id);
+
+CREATE INDEX emergencies_deployment_id_idx ON emergencies (deployment_id);
+
 CREATE UNIQUE INDEX emergencies_requested_key ON emergencies (environment, model) WHERE status = 'requested';
