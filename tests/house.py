@@ -36,8 +36,8 @@ from signoff.engine.deploying_by_hand import deploy_by_hand
 from signoff.engine.machinery import Machinery
 from signoff.engine.tick import tick
 from signoff.server import create_app
-from signoff.service.accounts import new_secret
 from signoff.service.administration import apply_people
+from signoff.service.credentials import new_secret
 from signoff.service.desk import Desk
 from signoff.service.environments import apply_environments
 from signoff.store.audit import list_events
@@ -303,7 +303,9 @@ class House:
         assert {name: after[name] for name in after if after[name] != before[name]} == {}
 
 
-_FINGERPRINT = "SELECT count(*), coalesce(md5(string_agg(t::text, '|' ORDER BY t::text)), '') FROM {name} t"
+# When a credential was last used is noted for its owner, and changes nothing.
+_ROW = "(to_jsonb(t) - 'last_used_at' - 'last_seen_at')::text"
+_FINGERPRINT = f"SELECT count(*), coalesce(md5(string_agg({_ROW}, '|' ORDER BY {_ROW})), '') FROM {{name}} t"
 
 
 def made(response: Response) -> dict[str, Any]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
 from factories import ALICE, BOB, DAVE, ERIN, MODEL, an_actor
-from signoff.domain.access import ALLOWED_ROLES, ANYTHING, NEEDS_SESSION, Do, Resource, authorize, why_not
-from signoff.domain.actor import SYSTEM, Actor, Credential, Person, Role
-from signoff.domain.errors import CannotDecideError, NotAllowedError
+from signoff.domain.access import ALLOWED_ROLES, ANYTHING, NEEDS_SESSION, SCOPES, Do, Resource, authorize, why_not
+from signoff.domain.actor import SYSTEM, Actor, Credential, Person, Role, Scope
+from signoff.domain.errors import CannotDecideError, ModelNotFoundError, NotAllowedError
 
 # The rules as documented, written down a second time on purpose: a change of the code alone fails here.
 # v, s, p, u, a: viewer, submitter, approver, auditor, admin. An asterisk: a signed-in person only, never a token.
@@ -28,12 +29,30 @@ TABLE = """
     revoke           p   a *
     break_glass      p     *
     read_audit         u a
+    manage_account v s p u a *
     administer           a *
 """
 LETTERS = {"v": Role.VIEWER, "s": Role.SUBMITTER, "p": Role.APPROVER, "u": Role.AUDITOR, "a": Role.ADMIN}
 ROWS = {Do(words[0]): set(words[1:]) for words in (line.split() for line in TABLE.strip().splitlines())}
 ALLOWED = {(action, LETTERS[letter]) for action, letters in ROWS.items() for letter in letters - {"*"}}
 SESSION_ONLY = {action for action, letters in ROWS.items() if "*" in letters}
+# What each scope lets a token do, likewise a second time; r, s, a, d: read, submit, audit, decide.
+SCOPE_TABLE = """
+    read         r s a d
+    validate     r s
+    submit         s
+    resubmit       s
+    cancel         s
+    retry          s
+    comment        s
+    read_audit       a
+    decide             d
+    withdraw           d
+"""
+SCOPE_LETTERS = {"r": Scope.READ, "s": Scope.SUBMIT, "a": Scope.AUDIT, "d": Scope.DECIDE}
+SCOPED = {
+    (Do(w[0]), SCOPE_LETTERS[x]) for w in (line.split() for line in SCOPE_TABLE.strip().splitlines()) for x in w[1:]
+}
 
 
 def is_allowed(actor: Actor, action: Do, resource: Resource = ANYTHING) -> bool:
@@ -54,12 +73,72 @@ def test_a_signed_in_person_may_do_what_the_table_says(action: Do, role: Role) -
     assert is_allowed(actor, action, Resource(MODEL, "somebody")) == ((action, role) in ALLOWED)
 
 
+@pytest.mark.parametrize("scope", list(Scope))
 @pytest.mark.parametrize("role", list(Role))
 @pytest.mark.parametrize("action", list(Do))
-def test_a_token_may_do_the_same_but_for_what_needs_a_signed_in_person(action: Do, role: Role) -> None:
-    actor = Actor("somebody", frozenset({role}), Credential.TOKEN)
-    expected = (action, role) in ALLOWED and action not in SESSION_ONLY
+def test_a_token_may_do_what_its_scope_says_but_for_what_needs_a_signed_in_person(
+    action: Do, role: Role, scope: Scope
+) -> None:
+    actor = Actor("somebody", frozenset({role}), Credential.TOKEN, scopes=frozenset({scope}))
+    expected = (action, role) in ALLOWED and action not in SESSION_ONLY and (action, scope) in SCOPED
     assert is_allowed(actor, action, Resource(MODEL, "somebody")) == expected
+
+
+@pytest.mark.parametrize("scope", list(Scope))
+@pytest.mark.parametrize("action", list(Do))
+def test_a_token_marked_for_an_automation_decides_within_its_scope_and_its_persons_role(
+    action: Do, scope: Scope
+) -> None:
+    marked = Actor("bob", frozenset({Role.APPROVER}), Credential.TOKEN, scopes=frozenset({scope}), automation="canary")
+    may = (action, scope) in SCOPED and (action, Role.APPROVER) in ALLOWED
+    assert is_allowed(marked, action, Resource(MODEL, "bob")) == may
+    assert not is_allowed(replace(marked, roles=frozenset({Role.VIEWER})), Do.DECIDE, Resource(MODEL))
+
+
+def test_a_token_without_the_scope_is_told_which_it_takes() -> None:
+    actor = Actor("alice", frozenset({Role.SUBMITTER}), Credential.TOKEN, scopes=frozenset({Scope.READ}))
+    assert why_not(actor, Do.SUBMIT, Resource(MODEL)) == (
+        "This API token may not submit: its scopes are read.",
+        "It takes a token with the scope submit.",
+    )
+
+
+PRIVATE = ("fraud-*",)
+
+
+@pytest.mark.parametrize("credential", [Credential.SESSION, Credential.TOKEN])
+@pytest.mark.parametrize("action", list(Do))
+@pytest.mark.parametrize("patterns", [("*",), ("churn",), ("**", "churn-*")])
+def test_a_private_model_is_not_there_for_who_is_not_named(
+    action: Do, credential: Credential, patterns: tuple[str, ...]
+) -> None:
+    actor = Actor("mallory", frozenset(Role) - {Role.ADMIN}, credential, patterns, PRIVATE)
+    assert not actor.sees(MODEL)
+    with pytest.raises(ModelNotFoundError) as told:
+        authorize(actor, action, Resource(MODEL, "mallory"))
+    assert told.value.what == f"signoff knows no model called {MODEL}."
+
+
+@pytest.mark.parametrize("action", list(Do))
+def test_a_private_model_is_as_any_other_for_who_is_named_and_for_administrators(action: Do) -> None:
+    for role in Role:
+        named = Actor("somebody", frozenset({role}), Credential.SESSION, ("*", "fraud-*"), PRIVATE)
+        assert is_allowed(named, action, Resource(MODEL, "somebody")) == ((action, role) in ALLOWED)
+    admin = Actor("erin", frozenset({Role.ADMIN}), Credential.SESSION, ("*",), PRIVATE)
+    assert is_allowed(admin, action, Resource(MODEL)) == ((action, Role.ADMIN) in ALLOWED)
+
+
+def test_a_model_that_is_not_private_is_seen_and_acted_on_as_before() -> None:
+    actor = Actor("mallory", frozenset({Role.SUBMITTER}), Credential.SESSION, ("*",), PRIVATE)
+    assert actor.sees("churn")
+    assert is_allowed(actor, Do.SUBMIT, Resource("churn"))
+
+
+def test_people_manage_their_own_account_only_and_administrators_anybodys() -> None:
+    assert is_allowed(an_actor(DAVE), Do.MANAGE_ACCOUNT, Resource(owner="dave"))
+    assert is_allowed(an_actor(ERIN), Do.MANAGE_ACCOUNT, Resource(owner="dave"))
+    refusal = why_not(an_actor(DAVE), Do.MANAGE_ACCOUNT, Resource(owner="bob"))
+    assert refusal == ("dave may not manage the account of bob.", "Ask bob or an administrator.")
 
 
 @pytest.mark.parametrize("action", [Do.DECIDE, Do.WITHDRAW])
@@ -99,7 +178,7 @@ def test_a_submitter_cancels_and_retries_their_own_runs_only_and_an_administrato
     assert refusal == (f"alice may not {action} a run that anna submitted.", "Ask anna or an administrator.")
 
 
-@pytest.mark.parametrize("action", sorted(set(Do) - {Do.CANCEL, Do.RETRY}))
+@pytest.mark.parametrize("action", sorted(set(Do) - {Do.CANCEL, Do.RETRY, Do.MANAGE_ACCOUNT}))
 def test_whose_run_it_is_does_not_matter_for_anything_else(action: Do) -> None:
     for role in ALLOWED_ROLES[action]:
         actor = Actor("somebody", frozenset({role}), Credential.SESSION)
@@ -160,3 +239,4 @@ def test_refused_decisions_have_a_code_of_their_own(action: Do) -> None:
 def test_every_action_is_in_the_table() -> None:
     assert ROWS.keys() == set(Do) == ALLOWED_ROLES.keys()
     assert SESSION_ONLY == NEEDS_SESSION
+    assert {(action, scope) for scope in Scope for action in SCOPES[scope]} == SCOPED

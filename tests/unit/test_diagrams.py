@@ -68,10 +68,12 @@ def test_a_diagram_has_an_arrow_for_every_transition_and_an_end_for_every_final_
 
 def test_the_access_table_has_a_row_for_every_action() -> None:
     lines = access_table().splitlines()
-    assert lines[0] == "| action | viewer | submitter | approver | auditor | admin | with a token |"
+    assert lines[0] == "| action | viewer | submitter | approver | auditor | admin | scope of a token |"
     assert len(lines) == 2 + len(Do)
-    assert "| decide |  |  | yes |  |  | never |" in lines
-    assert "| cancel |  | yes |  |  | yes | yes |" in lines
+    assert "| decide |  |  | yes |  |  | never, or decide by an automation |" in lines
+    assert "| revoke |  |  | yes |  | yes | never |" in lines
+    assert "| cancel |  | yes |  |  | yes | submit |" in lines
+    assert "| read | yes | yes | yes | yes | yes | read or submit or audit or decide |" in lines
 
 
 def test_filling_a_page_twice_changes_nothing_more() -> None:

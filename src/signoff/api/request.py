@@ -14,8 +14,8 @@ from starlette.concurrency import run_in_threadpool
 
 from signoff.domain.actor import Actor
 from signoff.domain.errors import SnapshotError
-from signoff.service.accounts import authenticate
 from signoff.service.desk import Desk
+from signoff.service.sessions import authenticate
 
 LARGEST_UPLOAD = 2 * 1024**3
 """The largest packed model or folder, in bytes."""

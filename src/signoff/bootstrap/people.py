@@ -1,22 +1,23 @@
-"""The administrator's two files under SIGNOFF_HOME, and each person's credentials in 0600 files beside them."""
+"""The administrator's two files under SIGNOFF_HOME, and the 0600 session files of this machine beside them."""
 
 from __future__ import annotations
 
 import getpass
 import os
 import re
-from collections.abc import Callable, Mapping
+import socket
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import structlog
 
-from signoff.domain.actor import SYSTEM, Credential, Directory
+from signoff.domain.actor import SYSTEM, Credential, Directory, Person, Role
 from signoff.domain.environment import Environment
 from signoff.domain.errors import ConfigurationError
 from signoff.domain.version import digest_bytes
-from signoff.service.accounts import is_well_formed, new_secret
-from signoff.service.administration import apply_people
+from signoff.service.administration import apply_people, present_people, replace_files
+from signoff.service.credentials import is_well_formed, new_secret
 from signoff.service.desk import Desk
 from signoff.service.environments import apply_environments, was_file_applied
 from signoff.settings import Settings
@@ -27,35 +28,49 @@ LOG = structlog.get_logger("signoff.administration")
 
 T = TypeVar("T")
 
-_FIRST_PEOPLE = """\
-# Who may do what here. Read when signoff starts; `signoff up` again after a change.
-# roles: viewer | submitter | approver | auditor | admin.  groups: a rule may name them as 'group:risk'.
-people:
-  - name: {person}
-    roles: [admin, submitter, approver]
-"""
-
 
 def current_person() -> str:
-    """The account that runs this process, as a name that people.yaml takes."""
+    """The account that runs this process, as the name of a person."""
     name = re.sub(r"[^A-Za-z0-9._-]", "-", getpass.getuser()) or "admin"
     return "admin" if name == "system" else name
 
 
-def read_administration(settings: Settings, desk: Desk) -> None:
-    """Apply people.yaml (written for the present account when it is missing) and environments.yaml.
+def read_administration(settings: Settings, desk: Desk, *, is_local: bool = True) -> None:
+    """Import people.yaml where the server knows nobody yet, apply environments.yaml, and write the session files.
+
+    Without a people.yaml the account that runs this process is the first administrator. `is_local` says that nobody
+    but this machine can reach the server: then everybody has a session file, else only who runs it.
 
     Raises:
-        ConfigurationError: with every problem of the file.
+        ConfigurationError: with every problem of a file.
     """
-    people_file = settings.home / "people.yaml"
-    if not people_file.exists():
-        people_file.write_text(_FIRST_PEOPLE.format(person=current_person()), encoding="utf-8")
-    directory: Directory = _read(people_file, read_people)
-    apply_people(desk, SYSTEM, directory, _credentials(settings.credentials_folder, directory))
+    directory = _import_people(settings, desk)
+    owners = [p.name for p in directory.people.values() if p.is_active and (is_local or p.name == current_person())]
+    folder = settings.credentials_folder
+    replace_files(desk, SYSTEM, _credentials(folder, owners), place=f"a file in {folder} on {socket.gethostname()}")
     environments_file = settings.home / "environments.yaml"
     if environments_file.exists():
         _apply_environments(environments_file, desk, directory)
+
+
+def _import_people(settings: Settings, desk: Desk) -> Directory:
+    """Who the server knows, after the file was imported where it knew nobody."""
+    known, imported = present_people(desk, SYSTEM)
+    path = settings.home / "people.yaml"
+    digest = digest_bytes(_bytes(path)) if path.exists() else None
+    if known.people:
+        if digest is not None and digest != imported:
+            LOG.warning(
+                "people.yaml is not read any more: it was imported when the server knew nobody, and now "
+                "`signoff user` and `signoff group` say who there is",
+                file=str(path),
+            )
+        return known
+    me = Person(current_person(), frozenset({Role.ADMIN, Role.SUBMITTER, Role.APPROVER}))
+    directory: Directory = _read(path, read_people) if digest is not None else Directory.of([me])
+    apply_people(desk, SYSTEM, directory, {}, file_digest=digest)
+    LOG.info("people were imported", people=sorted(directory.people), file=str(path) if digest is not None else None)
+    return directory
 
 
 def _apply_environments(path: Path, desk: Desk, directory: Directory) -> None:
@@ -83,15 +98,15 @@ def _read(path: Path, reader: Callable[..., tuple[T | None, tuple[Problem, ...]]
     return found
 
 
-def _credentials(folder: Path, directory: Directory) -> dict[str, dict[Credential, str]]:
-    """Each person's session credential and API token, made when missing; of people who left they are removed."""
+def _credentials(folder: Path, owners: Collection[str]) -> dict[str, dict[Credential, str]]:
+    """Each owner's session credential and API token, made when missing; those of everybody else are removed."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for left in folder.iterdir():
-        if left.suffix in {".session", ".token"} and left.stem not in directory.people:
+        if left.suffix in {".session", ".token"} and left.stem not in owners:
             left.unlink()
     return {
         name: {kind: _secret(folder / f"{name}.{kind.value}", kind) for kind in (Credential.SESSION, Credential.TOKEN)}
-        for name in directory.people
+        for name in owners
     }
 
 

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from signoff.domain.actor import Actor, Credential, Role
-from signoff.domain.errors import CannotDecideError, NotAllowedError
+from signoff.domain.actor import Actor, Credential, Role, Scope
+from signoff.domain.errors import CannotDecideError, ModelNotFoundError, NotAllowedError
 
 
 class Do(StrEnum):
@@ -31,12 +31,13 @@ class Do(StrEnum):
     DELEGATE = "delegate"
     REVOKE = "revoke"
     BREAK_GLASS = "break_glass"
+    MANAGE_ACCOUNT = "manage_account"
     ADMINISTER = "administer"
 
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """What an action is about: a model, and whose run it is where that matters."""
+    """What an action is about: a model, and whose run or account it is where that matters."""
 
     model: str | None = None
     owner: str | None = None
@@ -60,24 +61,50 @@ ALLOWED_ROLES: Mapping[Do, frozenset[Role]] = {
     Do.REVOKE: frozenset({Role.APPROVER, Role.ADMIN}),
     Do.BREAK_GLASS: frozenset({Role.APPROVER}),
     Do.READ_AUDIT: frozenset({Role.AUDITOR, Role.ADMIN}),
+    Do.MANAGE_ACCOUNT: _EVERY_ROLE,
     Do.ADMINISTER: frozenset({Role.ADMIN}),
 }
 """Which roles may do what; one of them is enough."""
 
-NEEDS_SESSION = frozenset({Do.DECIDE, Do.WITHDRAW, Do.ROLL_BACK, Do.DELEGATE, Do.REVOKE, Do.BREAK_GLASS, Do.ADMINISTER})
-"""What an API token never does, whoever holds it."""
+SCOPES: Mapping[Scope, frozenset[Do]] = {
+    Scope.READ: frozenset({Do.READ, Do.VALIDATE}),
+    Scope.SUBMIT: frozenset(
+        {Do.READ, Do.VALIDATE, Do.SUBMIT, Do.RESUBMIT, Do.CANCEL, Do.RETRY, Do.COMMENT},
+    ),
+    Scope.AUDIT: frozenset({Do.READ, Do.READ_AUDIT}),
+    Scope.DECIDE: frozenset({Do.READ, Do.DECIDE, Do.WITHDRAW}),
+}
+"""What a token of each scope may do, at most. `decide` is worth something only in a token that an administrator marked
+for a named automation."""
 
-_OWN_ONLY = frozenset({Do.CANCEL, Do.RETRY})
-"""What a submitter does to their own runs only; an administrator does it to any."""
+NEEDS_SESSION = frozenset(
+    {
+        Do.DECIDE,
+        Do.WITHDRAW,
+        Do.ROLL_BACK,
+        Do.DELEGATE,
+        Do.REVOKE,
+        Do.BREAK_GLASS,
+        Do.MANAGE_ACCOUNT,
+        Do.ADMINISTER,
+    }
+)
+"""What takes a signed-in person: a token never does it, but for decisions of one that was marked for an automation."""
+
+_OWN_ONLY = frozenset({Do.CANCEL, Do.RETRY, Do.MANAGE_ACCOUNT})
+"""What people do to what is their own only; an administrator does it to anybody's."""
 
 
 def authorize(actor: Actor, action: Do, resource: Resource = ANYTHING) -> None:
     """Return when `actor` may do `action` to `resource`.
 
     Raises:
+        ModelNotFoundError: the model is private to others; it is said in the words for a model that is not there.
         NotAllowedError: with the reason and what would help.
         CannotDecideError: the same, for decisions.
     """
+    if resource.model is not None and not actor.sees(resource.model):
+        raise ModelNotFoundError(f"signoff knows no model called {resource.model}.", "`signoff models` lists them.")
     refusal = why_not(actor, action, resource)
     if refusal is None:
         return
@@ -91,15 +118,13 @@ def why_not(actor: Actor, action: Do, resource: Resource = ANYTHING) -> tuple[st
     if actor.credential is Credential.SYSTEM:
         return None
     words = action.replace("_", " ")
-    if action in NEEDS_SESSION and actor.credential is not Credential.SESSION:
-        return (
-            f"An API token cannot {words}.",
-            "Tokens submit and read. Sign in as the person who decides (with the command line: --as NAME).",
-        )
+    refusal = _why_not_by_token(actor, action, words) if actor.credential is Credential.TOKEN else None
     roles = ALLOWED_ROLES[action]
-    if not actor.roles & roles:
+    if refusal is None and not actor.roles & roles:
         wanted = " or ".join(sorted(roles))
-        return f"{actor.name} may not {words}.", f"It takes the role {wanted}; an administrator can give it."
+        refusal = f"{actor.name} may not {words}.", f"It takes the role {wanted}; an administrator can give it."
+    if refusal is not None:
+        return refusal
     if resource.model is not None and not _is_covered(actor, action, resource.model):
         patterns = ", ".join(actor.models)
         return (
@@ -107,15 +132,34 @@ def why_not(actor: Actor, action: Do, resource: Resource = ANYTHING) -> tuple[st
             f"Their roles apply to {patterns}; an administrator can widen that.",
         )
     if action in _OWN_ONLY and Role.ADMIN not in actor.roles and resource.owner not in {None, actor.name}:
+        of = f"a run that {resource.owner} submitted"
+        what = f"manage the account of {resource.owner}" if action is Do.MANAGE_ACCOUNT else f"{words} {of}"
+        return f"{actor.name} may not {what}.", f"Ask {resource.owner} or an administrator."
+    return None
+
+
+def _why_not_by_token(actor: Actor, action: Do, words: str) -> tuple[str, str] | None:
+    """Why a token is not enough for `action`, or not this one."""
+    is_automation = actor.automation is not None and action in SCOPES[Scope.DECIDE]
+    if action in NEEDS_SESSION and not is_automation:
         return (
-            f"{actor.name} may not {words} a run that {resource.owner} submitted.",
-            f"Ask {resource.owner} or an administrator.",
+            f"An API token cannot {words}.",
+            "Tokens submit and read. Sign in as the person who decides (with the command line: --as NAME).",
+        )
+    if not any(action in SCOPES[scope] for scope in actor.scopes):
+        scopes = sorted(scope for scope in Scope if action in SCOPES[scope])
+        return (
+            f"This API token may not {words}: its scopes are {', '.join(sorted(actor.scopes)) or 'none'}.",
+            f"It takes a token with the scope {' or '.join(scopes)}.",
         )
     return None
 
 
+_NOT_NARROWED = frozenset({Do.READ, Do.READ_AUDIT, Do.VALIDATE, Do.MANAGE_ACCOUNT, Do.ADMINISTER})
+
+
 def _is_covered(actor: Actor, action: Do, model: str) -> bool:
     """Whether the actor's model patterns cover `model`; reading and administration are not narrowed by them."""
-    if action in {Do.READ, Do.READ_AUDIT, Do.VALIDATE, Do.ADMINISTER} or Role.ADMIN in actor.roles:
+    if action in _NOT_NARROWED or Role.ADMIN in actor.roles:
         return True
     return actor.covers(model)

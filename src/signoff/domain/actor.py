@@ -1,13 +1,14 @@
 """Who acts, and as what: people, groups, roles and the actor behind one request.
 
-Everything that asks "who is this" or "who is in that group" reads these values; where they come from (a file today,
-sign-in later) is the business of `bootstrap` and `store`.
+Everything that asks "who is this" or "who is in that group" reads these values; where they come from (a sign-in, a
+token, a file that was imported) is the business of `service` and `store`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
@@ -26,11 +27,27 @@ class Role(StrEnum):
 
 
 class Credential(StrEnum):
-    """How an actor proved who they are. Only a session decides; a token submits and reads."""
+    """How an actor proved who they are. A session decides; a token does what its scopes say."""
 
     SESSION = "session"
     TOKEN = "token"  # noqa: S105 - the name of a kind of credential, not a secret
     SYSTEM = "system"
+
+
+class Scope(StrEnum):
+    """What an API token may be used for, at most: its person's own rights still bound it."""
+
+    READ = "read"
+    SUBMIT = "submit"
+    AUDIT = "audit"
+    DECIDE = "decide"
+
+
+def reaches(patterns: Iterable[str], model: str, private: Iterable[str] = ()) -> bool:
+    """Whether one of `patterns` takes in `model`. What `private` takes in is not reached by a bare ``*``."""
+    if any(fnmatchcase(model, pattern) for pattern in private):
+        patterns = [pattern for pattern in patterns if pattern.strip("*")]
+    return any(fnmatchcase(model, pattern) for pattern in patterns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,47 +61,98 @@ class Person:
     email: str | None = None
     is_active: bool = True
 
-    def covers(self, model: str) -> bool:
-        """Whether this person's roles apply to `model`."""
-        return any(fnmatchcase(model, pattern) for pattern in self.models)
+    def covers(self, model: str, private: Iterable[str] = ()) -> bool:
+        """Whether this person's roles apply to `model`, where `private` are the patterns of the private models."""
+        return reaches(self.models, model, private)
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who is behind one request: a person with one credential, or the system itself."""
+    """Who is behind one request: a person with one credential, or the system itself.
+
+    `private` are the patterns of the models that only those see whose `models` name them. `credential_id` is the
+    session's or token's; `methods` and `authenticated_at` say how and when the person of a session last proved who
+    they are. `scopes` bound a token; `automation` is what an administrator named it for, when it may decide.
+    """
 
     name: str
     roles: frozenset[Role]
     credential: Credential
     models: tuple[str, ...] = ("*",)
+    private: tuple[str, ...] = ()
+    credential_id: str | None = None
+    methods: tuple[str, ...] = ()
+    authenticated_at: datetime | None = None
+    scopes: frozenset[Scope] = frozenset({Scope.READ, Scope.SUBMIT})
+    automation: str | None = None
 
     def covers(self, model: str) -> bool:
         """Whether this actor's roles apply to `model`."""
-        return any(fnmatchcase(model, pattern) for pattern in self.models)
+        return reaches(self.models, model, self.private)
+
+    def may_manage(self, person: str) -> bool:
+        """Whether what belongs to the account of `person` is this actor's to see and end."""
+        return person == self.name or Role.ADMIN in self.roles or self.credential is Credential.SYSTEM
+
+    def sees(self, model: str) -> bool:
+        """Whether this actor may know that `model` exists: private ones only where their patterns name them."""
+        if self.credential is Credential.SYSTEM or Role.ADMIN in self.roles:
+            return True
+        return not any(fnmatchcase(model, pattern) for pattern in self.private) or self.covers(model)
 
 
 SYSTEM = Actor("system", frozenset(), Credential.SYSTEM)
 """The actor of what signoff does by itself: driving runs, expiring, deploying."""
 
 
-def actor_of(person: Person, credential: Credential) -> Actor:
-    """The actor that `person` is with `credential`."""
-    return Actor(person.name, person.roles, credential, person.models)
+def actor_of(person: Person, credential: Credential, private: tuple[str, ...] = ()) -> Actor:
+    """The actor that `person` is with `credential`, where the models of the patterns `private` are private."""
+    return Actor(person.name, person.roles, credential, person.models, private)
 
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """Everybody the server knows, at one moment. Groups are what people say they belong to."""
+    """Everybody the server knows, at one moment. Groups are what people say they belong to.
+
+    `private` are the patterns of the private models. `linked` are accounts that belong to one human being, a tuple
+    for each who has several.
+    """
 
     people: Mapping[str, Person] = field(default_factory=dict)
     groups: frozenset[str] = frozenset()
+    private: tuple[str, ...] = ()
+    linked: tuple[tuple[str, ...], ...] = ()
 
     @classmethod
-    def of(cls, people: Iterable[Person], groups: Iterable[str] = ()) -> Directory:
+    def of(
+        cls,
+        people: Iterable[Person],
+        groups: Iterable[str] = (),
+        private: Iterable[str] = (),
+        linked: Iterable[Iterable[str]] = (),
+    ) -> Directory:
         """A directory of `people`; groups that anyone belongs to are known without being listed."""
         by_name = {person.name: person for person in people}
         named = {group for person in by_name.values() for group in person.groups}
-        return cls(by_name, frozenset(groups) | named)
+        same = sorted(tuple(sorted(accounts)) for accounts in linked)
+        return cls(by_name, frozenset(groups) | named, tuple(sorted(set(private))), tuple(same))
+
+    def accounts_of(self, name: str) -> frozenset[str]:
+        """Every account of the human being behind `name`, which is among them."""
+        return next((frozenset(accounts) for accounts in self.linked if name in accounts), frozenset({name}))
+
+    def with_accounts(self, names: Iterable[str]) -> frozenset[str]:
+        """`names` with every other account of the same human beings."""
+        found = frozenset(names)
+        return found.union(*(accounts for accounts in self.linked if found.intersection(accounts)))
+
+    def human(self, name: str) -> str:
+        """One word for the human being behind `name`, the same for each of their accounts."""
+        return next((accounts[0] for accounts in self.linked if name in accounts), name)
+
+    def humans(self, names: Iterable[str]) -> frozenset[str]:
+        """`names`, of several accounts of one human being only one."""
+        return frozenset(names) if not self.linked else frozenset(self.human(name) for name in names)
 
     def knows(self, reference: str) -> bool:
         """Whether `reference` (``alice`` or ``group:risk``) names a person or group that exists."""
@@ -103,7 +171,8 @@ class Directory:
     def able(self, model: str) -> frozenset[str]:
         """Every active person who holds the approver role for `model`."""
         people = self.people.values()
-        return frozenset(p.name for p in people if p.is_active and Role.APPROVER in p.roles and p.covers(model))
+        able = (p for p in people if p.is_active and Role.APPROVER in p.roles)
+        return frozenset(p.name for p in able if p.covers(model, self.private))
 
     def eligible(self, references: Iterable[str], model: str) -> frozenset[str]:
         """The people whom `references` name and who hold the approver role for `model`."""

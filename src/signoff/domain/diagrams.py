@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeVar
 
-from signoff.domain.access import ALLOWED_ROLES, NEEDS_SESSION, Do
-from signoff.domain.actor import Role
+from signoff.domain.access import ALLOWED_ROLES, NEEDS_SESSION, SCOPES, Do
+from signoff.domain.actor import Role, Scope
 from signoff.domain.emergency import EMERGENCY_TRANSITIONS, EmergencyStatus
 from signoff.domain.gate import GATE_TRANSITIONS, GateStatus
 from signoff.domain.run import RUN_TRANSITIONS, STEP_TRANSITIONS, RunStatus, StepStatus
@@ -31,16 +31,24 @@ def state_diagram(transitions: Mapping[Status, frozenset[Status]], start: Status
 
 def access_table() -> str:
     """Which role may do what, as a Markdown table: one row an action, one column a role."""
-    header = ["action", *Role, "with a token"]
+    header = ["action", *Role, "scope of a token"]
     rows = [
         [
             action.replace("_", " "),
             *("yes" if role in ALLOWED_ROLES[action] else "" for role in Role),
-            "never" if action in NEEDS_SESSION else "yes",
+            _by_token(action),
         ]
         for action in Do
     ]
     return "".join(f"| {' | '.join(row)} |\n" for row in [header, ["---"] * len(header), *rows])
+
+
+def _by_token(action: Do) -> str:
+    """Which scopes let a token do it."""
+    scopes = " or ".join(scope for scope in Scope if action in SCOPES[scope])
+    if action in NEEDS_SESSION:
+        return f"never, or {scopes} by an automation" if scopes else "never"
+    return scopes
 
 
 def generated() -> dict[str, str]:

@@ -30,5 +30,8 @@ class Desk:
 def happened(
     kind: Event, actor: Actor, at: datetime, run_id: str | None = None, model: str | None = None, **detail: Any
 ) -> AuditEvent:
-    """The audit event of a use-case: `actor` did it."""
-    return AuditEvent(kind, actor.name, at, run_id, model, {"credential": actor.credential.value, **detail})
+    """The audit event of a use-case: `actor` did it. What an automation did by its token says so."""
+    by = {"credential": actor.credential.value}
+    if actor.automation is not None:
+        by |= {"automation": actor.automation, "token": actor.credential_id or ""}
+    return AuditEvent(kind, actor.name, at, run_id, model, {**by, **detail})

@@ -46,9 +46,10 @@ def _read(fields: Fields) -> Directory:
         if person is not None:
             people[person.name] = person
     groups = _read_groups(fields)
+    private = _read_names(fields, "private", "a list of model names or patterns", _PATTERN, "write ['fraud-*']")
     fields.close(_MISTAKES)
     fields.require("people", _EXAMPLE)
-    directory = Directory.of(people.values(), groups)
+    directory = Directory.of(people.values(), groups, private)
     populated = {group for person in people.values() for group in person.groups}
     for group, node in groups.items():
         if group not in populated:

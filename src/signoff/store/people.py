@@ -1,64 +1,66 @@
-"""People and credentials, as the administrator's file was last applied."""
+"""Who there is, as one document that every rule reads; and what a repeated request was answered."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import bindparam, delete, func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from signoff.domain.actor import Credential, Directory, Person
+from signoff.domain.actor import Directory
 from signoff.domain.audit import AuditEvent
 from signoff.store import codec
 from signoff.store.database import Transaction
+from signoff.store.documents import add_version, get_document, known_document, lock_document, set_document
 from signoff.store.documents import find_digest as find_document_digest
-from signoff.store.documents import get_document, known_document, set_document
-from signoff.store.tables import credentials, documents, idempotency_keys
+from signoff.store.tables import idempotency_keys
 
-_PEOPLE = "people"
-_HOLDER = (
-    select(credentials.c.person, credentials.c.kind, documents.c.digest)
-    .join(documents, documents.c.name == _PEOPLE)
-    .where(credentials.c.sha256 == bindparam("sha256"), credentials.c.revoked_at.is_(None))
-)
+PEOPLE = "people"
+"""The name of the document."""
+_FILE = "people.yaml"
 
 
-def set_directory(tx: Transaction, directory: Directory, *, at: datetime, audit: Sequence[AuditEvent]) -> bool:
-    """Make `directory` what everybody sees; False when it already is."""
-    return set_document(tx, _PEOPLE, codec.plain(codec.DIRECTORY, directory), at=at, audit=audit)
+def set_directory(tx: Transaction, directory: Directory, *, by: str, at: datetime, audit: Sequence[AuditEvent]) -> bool:
+    """Make `directory` what everybody sees, as its next version; False when it already is."""
+    document = codec.plain(codec.DIRECTORY, directory)
+    if not set_document(tx, PEOPLE, document, at=at, audit=audit):
+        return False
+    add_version(tx, PEOPLE, document, by=by, at=at)
+    return True
+
+
+def find_file_digest(tx: Transaction) -> str | None:
+    """The digest of the people.yaml that was imported; None when none was."""
+    return find_document_digest(tx, _FILE)
+
+
+def set_file_digest(tx: Transaction, digest: str, *, at: datetime) -> None:
+    """Remember that the people.yaml with this digest was imported."""
+    set_document(tx, _FILE, {}, at=at, audit=(), digest=digest)
 
 
 def find_digest(tx: Transaction) -> str | None:
     """A word that is another one whenever the people are; None while there are none."""
-    return find_document_digest(tx, _PEOPLE)
+    return find_document_digest(tx, PEOPLE)
 
 
-def get_directory(tx: Transaction) -> Directory:
-    """Everybody the server knows, now."""
-    found = get_document(tx, _PEOPLE, codec.DIRECTORY)
+def get_directory(tx: Transaction, *, hold: bool = False) -> Directory:
+    """Everybody the server knows, now. With `hold` nobody changes that until the transaction ends."""
+    found = get_document(tx, PEOPLE, codec.DIRECTORY, hold=hold)
     return found if found is not None else Directory()
 
 
-def add_credential(tx: Transaction, sha256: str, person: str, kind: Credential, *, at: datetime) -> None:
-    """Let the secret with this hash stand for `person`."""
-    row = {"sha256": sha256, "person": person, "kind": kind.value, "created_at": at}
-    tx.execute(upsert(credentials).values(row).on_conflict_do_nothing())
+def known_directory(tx: Transaction, digest: str) -> Directory:
+    """Everybody, when the digest of the people was just read."""
+    found: Directory = known_document(tx, PEOPLE, digest, codec.DIRECTORY)
+    return found
 
 
-def find_holder(tx: Transaction, sha256: str) -> tuple[Person, Credential] | None:
-    """Whom the secret with this hash stands for, and as what; None when for nobody that the server knows now."""
-    row = tx.execute(_HOLDER, {"sha256": sha256}).one_or_none()
-    if row is None:
-        return None
-    directory: Directory = known_document(tx, _PEOPLE, row.digest, codec.DIRECTORY)
-    person = directory.people.get(row.person)
-    return (person, Credential(row.kind)) if person is not None else None
-
-
-def remove_credentials(tx: Transaction, *, except_people: Iterable[str]) -> None:
-    """Drop the credentials of everybody who is not among `except_people`."""
-    tx.execute(delete(credentials).where(credentials.c.person.not_in(list(except_people))))
+def lock_directory(tx: Transaction, *, at: datetime) -> Directory:
+    """Everybody, held against everybody else who would change who there is."""
+    lock_document(tx, PEOPLE, codec.plain(codec.DIRECTORY, Directory()), at=at)
+    return get_directory(tx)
 
 
 def remember_request(tx: Transaction, actor: str, key: str, request_digest: str, run_id: str, *, at: datetime) -> None:
