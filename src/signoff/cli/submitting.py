@@ -83,8 +83,7 @@ def resubmit(
     said = dict(_read_answer(text) for text in answer or ())
     with connect(common) as client:
         chosen = {} if model is None else choose_model(client, model)
-        answers = {"answers": said} if said else {}
-        request = ResubmitRequest(note=message, metrics=claimed, **answers, **chosen)
+        request = ResubmitRequest(note=message, metrics=claimed, answers=said or None, **chosen)
         return _follow(client, client.resubmit(run, request), wait=wait, seconds=seconds, common=common)
 
 

@@ -134,8 +134,8 @@ class Run:
         """
         claimed = None if metrics is None else dict(metrics)
         chosen = {} if model is None else choose_model(self._client, model)
-        said = {} if answers is None else {"answers": dict(answers)}
-        request = ResubmitRequest(note=note, metrics=claimed, **said, **chosen)
+        said = None if answers is None else dict(answers)
+        request = ResubmitRequest(note=note, metrics=claimed, answers=said, **chosen)
         self.body = self._client.resubmit(self.id, request)
         return self
 

@@ -38,7 +38,7 @@ class ResubmitRequest(Request):
     upload: str | None = Field(default=None, pattern=r"^sha256:[0-9a-f]{64}$")
     note: str = Field(default="", max_length=10_000)
     metrics: dict[str, Any] | None = None
-    answers: dict[str, str] = Field(default_factory=dict, max_length=100)
+    answers: dict[str, str] | None = Field(default=None, max_length=100)
 
 
 class CommentRequest(Request):
