@@ -36,7 +36,13 @@ $(LOCKED): requirements/dev.txt
 	$(TIMED) "install what requirements/dev.txt locks (about a minute)" $(INSTALL) --require-hashes -r requirements/dev.txt
 	@touch $@
 
-$(READY): $(LOCKED) pyproject.toml
+VENDOR := src/signoff/web/static/vendor/made-from.txt
+
+$(VENDOR): $(LOCKED) frontend/build.py frontend/icons.txt frontend/package.json frontend/package-lock.json
+	$(TIMED) "the pages' files of npm (half a minute, when they changed)" $(PY) frontend/build.py
+	@touch $@
+
+$(READY): $(LOCKED) pyproject.toml $(VENDOR)
 	$(TIMED) "install signoff itself, editable" $(INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
 
@@ -74,4 +80,4 @@ lock: $(READY)
 	$(TIMED) "requirements/run.txt" $(UV) pyproject.toml --extra evaluate --extra pictures -c requirements/dev.txt -o requirements/run.txt
 
 clean:
-	$(TIMED) "remove what was made" rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	$(TIMED) "remove what was made" rm -rf $(VENV) build dist frontend/node_modules src/signoff/web/static/vendor .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
