@@ -102,10 +102,10 @@ def test_every_exit_status_is_in_the_reference() -> None:
 
 
 def test_every_route_is_in_the_reference() -> None:
-    from signoff.api import catalogue, emergencies, environments, gates, health, runs
+    from signoff.api import catalogue, emergencies, environments, gates, health, replay, runs
 
     text = re.sub(r"\?[^`]*`", "`", (REFERENCE / "rest.md").read_text())
-    routers = (catalogue, emergencies, environments, gates, health, runs)
+    routers = (catalogue, emergencies, environments, gates, health, replay, runs)
     routes = [r for router in routers for r in router.router.routes if isinstance(r, APIRoute)]
     assert len(routes) > 20
     paths = {re.sub(r"\{(run_id|deployment_id|emergency_id)\}", "{id}", route.path) for route in routes}
