@@ -163,7 +163,7 @@ class Town(RuleBasedStateMachine):
         said = decisions.Verdicts(verdict, gate.digest, "because", reasons, (), absent)
         decisions.decide_gate(self.house.desk, self.actor(by), run.id, gate.step, said)
 
-    @precondition(lambda self: self.waiting())
+    @precondition(lambda self: bool(self.waiting()))
     @rule(data=st.data(), by=voices, verdict=verdicts, absent=st.none() | people)
     def anybody_decides(self, data: st.DataObject, by: str, verdict: Verdict, absent: str | None) -> None:
         run, gate = data.draw(st.sampled_from(self.waiting()))
@@ -176,14 +176,14 @@ class Town(RuleBasedStateMachine):
         named = [n for n in self.folk if any(is_named(self.folk, n, r.approvers) for r in rules) and n not in said]
         return [n for n in named if n not in gate.excluded] or named or list(APPROVERS)
 
-    @precondition(lambda self: self.waiting())
+    @precondition(lambda self: bool(self.waiting()))
     @rule(data=st.data(), verdict=verdicts)
     def somebody_who_is_asked_decides(self, data: st.DataObject, verdict: Verdict) -> None:
         run, gate = data.draw(st.sampled_from(self.waiting()))
         by = data.draw(st.sampled_from(self._wanted(run, gate)))
         self.do(lambda: self._decide(run, gate, by, verdict))
 
-    @precondition(lambda self: self.waiting())
+    @precondition(lambda self: bool(self.waiting()))
     @rule(data=st.data())
     def somebody_approves_and_is_gone_before_the_workers_look(self, data: st.DataObject) -> None:
         run, gate = data.draw(st.sampled_from(self.waiting()))
@@ -208,7 +208,7 @@ class Town(RuleBasedStateMachine):
         decided = [d for run, gate in self.waiting() for d in self._decided(run)[gate.id] if not d.is_withdrawn]
         return sorted({d.on_behalf_of or d.by for d in decided if not d.is_policy})
 
-    @precondition(lambda self: self._half_decided())
+    @precondition(lambda self: bool(self._half_decided()))
     @rule(data=st.data())
     def somebody_who_approved_leaves(self, data: st.DataObject) -> None:
         who = data.draw(st.sampled_from(self._half_decided()))
@@ -219,7 +219,7 @@ class Town(RuleBasedStateMachine):
             self.folk = folk
         self.house.tick()
 
-    @precondition(lambda self: self.waiting())
+    @precondition(lambda self: bool(self.waiting()))
     @rule(data=st.data(), who=st.lists(voices, min_size=2, max_size=4, unique=True), verdict=verdicts)
     def several_decide_at_once(self, data: st.DataObject, who: Sequence[str], verdict: Verdict) -> None:
         run, gate = data.draw(st.sampled_from(self.waiting()))
@@ -237,7 +237,7 @@ class Town(RuleBasedStateMachine):
         self.do(all_at_once)
         type(self).steps += len(who) - 1
 
-    @precondition(lambda self: self.waiting())
+    @precondition(lambda self: bool(self.waiting()))
     @rule(data=st.data(), by=people)
     def somebody_withdraws(self, data: st.DataObject, by: str) -> None:
         run, gate = data.draw(st.sampled_from(self.waiting()))
@@ -261,7 +261,7 @@ class Town(RuleBasedStateMachine):
         until = since + timedelta(days=days)
         self.do(lambda: absence.add_delegation(self.house.desk, self.actor(who), to, since=since, until=until))
 
-    @precondition(lambda self: self.turn % 4 == 0 and absence.list_delegations(self.house.desk, SYSTEM))
+    @precondition(lambda self: self.turn % 4 == 0 and bool(absence.list_delegations(self.house.desk, SYSTEM)))
     @rule()
     def somebody_comes_back(self) -> None:
         found = absence.list_delegations(self.house.desk, SYSTEM)[0]
@@ -288,20 +288,20 @@ class Town(RuleBasedStateMachine):
         self.do(lambda: self._apply_environments(changed))
         self.house.tick()
 
-    @precondition(lambda self: self.seen and self.turn % 3 == 0)
+    @precondition(lambda self: bool(self.seen) and self.turn % 3 == 0)
     @rule(data=st.data(), by=people, roll_back=st.booleans())
     def an_approval_is_revoked(self, data: st.DataObject, by: str, roll_back: bool) -> None:
         version = data.draw(st.sampled_from(self.versions))
         desk = self.house.desk
         self.do(lambda: revocations.revoke_version(desk, self.actor(by), MODEL, version, why="x", roll_back=roll_back))
 
-    @precondition(lambda self: self.seen and self.turn % 3 == 1)
+    @precondition(lambda self: bool(self.seen) and self.turn % 3 == 1)
     @rule(data=st.data(), by=people)
     def somebody_rolls_back(self, data: st.DataObject, by: str) -> None:
         to = data.draw(st.none() | st.sampled_from(self.versions))
         self.do(lambda: rollbacks.roll_back(self.house.desk, self.actor(by), "production", MODEL, to=to, why="x"))
 
-    @precondition(lambda self: self.versions and self.turn % 5 == 0)
+    @precondition(lambda self: bool(self.versions) and self.turn % 5 == 0)
     @rule(data=st.data(), by=people, again=people)
     def the_glass_is_broken(self, data: st.DataObject, by: str, again: str) -> None:
         reference = f"models:/{MODEL}/{data.draw(st.sampled_from(self.versions))}"
@@ -317,7 +317,7 @@ class Town(RuleBasedStateMachine):
         with self.house.database.begin() as tx:
             return runs.list_runs(tx, statuses=[RunStatus.CHANGES_REQUESTED.value], limit=20)
 
-    @precondition(lambda self: self._sent_back())
+    @precondition(lambda self: bool(self._sent_back()))
     @rule()
     def the_next_version_is_submitted(self) -> None:
         run = self._sent_back()[0]
