@@ -15,6 +15,9 @@ from signoff.domain.errors import UnsafeModelError
 LEFT_OUT = frozenset({"registered_model_meta"})
 """Files that MLflow writes when it downloads: they are not part of the model."""
 
+MOST_RECORDED = 500
+"""Of a model with more files only the digest is kept in rows, not the list."""
+
 _UNSAFE = frozenset("\n\r\\\0")
 """What a line of the list cannot hold: `sha256sum` would print it escaped, or not at all."""
 
@@ -84,6 +87,11 @@ class Manifest:
         added = [f"{n} was added" for n in sorted(theirs.keys() - mine.keys())]
         return (*changed, *gone, *added)
 
+    @property
+    def recorded(self) -> tuple[tuple[str, str], ...]:
+        """The entries as they are kept beside the digest; none where they are too many to keep with every row."""
+        return self.entries if len(self.entries) <= MOST_RECORDED else ()
+
 
 @dataclass(frozen=True, slots=True)
 class Lineage:
@@ -100,7 +108,8 @@ class ModelVersion:
     """One registered version of a model, with the digest of the bytes it had when it was submitted.
 
     `uri` is where the registry keeps the files; `metrics` are those logged with it: claimed, not measured.
-    `is_servable` says whether the files are in MLflow's model format.
+    `is_servable` says whether the files are in MLflow's model format. `files` is the manifest's list for people's eyes,
+    empty where it is not known or too long; the digest alone says what was approved.
     """
 
     model: str
@@ -111,6 +120,7 @@ class ModelVersion:
     metrics: Mapping[str, float] = field(default_factory=dict)
     lineage: Lineage = field(default_factory=Lineage)
     is_servable: bool = True
+    files: tuple[tuple[str, str], ...] = ()
 
     @property
     def label(self) -> str:

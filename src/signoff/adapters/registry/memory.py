@@ -250,6 +250,7 @@ class MemoryRegistry:
             metrics=dict(run.metrics) if run else {},
             lineage=Lineage(training_run_id=found.run_id, params=dict(run.params) if run else {}),
             is_servable=any(name == "MLmodel" for name, _ in manifest.entries),
+            files=manifest.recorded,
         )
 
 

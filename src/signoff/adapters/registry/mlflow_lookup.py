@@ -129,6 +129,7 @@ class Lookup:
             metrics=metrics_of(run) if run else {},
             lineage=_lineage(run) if run else Lineage(training_run_id=found.run_id or None),
             is_servable=any(name == _MODEL_FILE for name, _ in manifest.entries),
+            files=manifest.recorded,
         )
 
 
