@@ -305,7 +305,7 @@ class House:
 
 # When a credential was last used is noted for its owner, and changes nothing.
 _ROW = "(to_jsonb(t) - 'last_used_at' - 'last_seen_at')::text"
-_FINGERPRINT = f"SELECT count(*), coalesce(md5(string_agg({_ROW}, '|' ORDER BY {_ROW})), '') FROM {{name}} t"
+_FINGERPRINT = "SELECT count(*), coalesce(md5(string_agg(ROW, '|' ORDER BY ROW)), '') FROM {name} t".replace("ROW", _ROW)
 
 
 def made(response: Response) -> dict[str, Any]:

@@ -64,7 +64,7 @@ def check_can_delegate(
                 f"{name} does not hold the role approver, so there is nothing to stand in for.",
                 "An administrator can give the role.",
             )
-    if person == delegate:
+    if delegate in people.accounts_of(person):
         raise DelegationError(f"{person} cannot stand in for themselves.", "Name somebody else.")
     if until <= since:
         raise DelegationError("The absence ends before it begins.", "--until is the last day, --from the first.")

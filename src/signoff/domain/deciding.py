@@ -81,7 +81,8 @@ def check_can_decide(
             f"What you looked at ({digest}) is not what {gate.step} is about now ({gate.digest}).",
             f"Look again with `signoff show {gate.run_id}`, then decide.",
         )
-    mine = decision_of(person, decisions) or decision_of(voter, decisions)
+    accounts = [person, voter, *sorted(room.people.with_accounts((person, voter)))]
+    mine = next((found for name in accounts if (found := decision_of(name, decisions)) is not None), None)
     if mine is not None:
         named = f" for {mine.on_behalf_of}" if mine.on_behalf_of is not None else ""
         raise AlreadyDecidedError(

@@ -149,12 +149,14 @@ def confirmers(rule: BreakGlass, model: str, people: Directory) -> frozenset[str
 
 
 def confirmations(emergency: Emergency, rule: BreakGlass, people: Directory) -> Confirmations:
-    """How far `emergency` is by `rule`, with the people of this moment: who left the group counts no longer."""
+    """How far `emergency` is by `rule`, with the people of this moment: who left the group counts no longer.
+
+    Two accounts of one human being are one.
+    """
     able = confirmers(rule, emergency.model, people)
     counted = tuple(sorted(able & set(emergency.confirmed_by)))
-    return Confirmations(
-        counted, max(0, rule.required_approvals - len(counted)), tuple(sorted(able - set(emergency.confirmed_by)))
-    )
+    missing = max(0, rule.required_approvals - len(people.humans(counted)))
+    return Confirmations(counted, missing, tuple(sorted(able - people.with_accounts(emergency.confirmed_by))))
 
 
 def check_can_request(environment: Environment, model: str, people: Directory) -> BreakGlass:
@@ -165,7 +167,7 @@ def check_can_request(environment: Environment, model: str, people: Directory) -
         BreakGlassUnsatisfiableError: it wants more people than there are.
     """
     rule = rule_of(environment)
-    able = confirmers(rule, model, people)
+    able = people.humans(confirmers(rule, model, people))
     if len(able) < rule.required_approvals:
         raise BreakGlassUnsatisfiableError(
             f"The break_glass rule of {environment.name} takes {rule.required_approvals} people of "
@@ -197,9 +199,10 @@ def check_can_confirm(emergency: Emergency, rule: BreakGlass, person: str, peopl
             f"What you looked at ({digest}) is not what {emergency.requested_by} asked for ({emergency.digest}).",
             "Look again, then confirm; or cancel it and ask anew.",
         )
-    if person in emergency.confirmed_by:
+    before = sorted(people.accounts_of(person).intersection(emergency.confirmed_by))
+    if before:
         raise AlreadyConfirmedError(
-            f"{person} has confirmed {emergency.label} already.", confirmations(emergency, rule, people).sentence
+            f"{before[0]} has confirmed {emergency.label} already.", confirmations(emergency, rule, people).sentence
         )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from signoff.domain.actor import Directory, Role
 from signoff.domain.deadlines import said
-from signoff.domain.gate import Decision, Evaluation, Gate, GateStatus, RuleState, deciders
+from signoff.domain.gate import Decision, Evaluation, Gate, GateStatus, RuleState, deciders, excluded_from
 from signoff.domain.pipeline import OnTimeout
 from signoff.domain.standing import Room, Standing, standings
 
@@ -75,7 +75,7 @@ def _until(gate: Gate, people: Directory) -> str:
 def _further(gate: Gate, people: Directory) -> str:
     """Whom an escalation asks, with its verb: the people where any can decide, else the names in the file."""
     before = deciders(replace(gate, escalated_at=None), people)
-    able = people.eligible(gate.escalate_to, gate.subject.model) - frozenset(gate.excluded)
+    able = people.eligible(gate.escalate_to, gate.subject.model) - excluded_from(gate, people)
     names = sorted(able - before) or list(gate.escalate_to)
     return f"{names[0]} is" if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]} are"
 
@@ -108,4 +108,6 @@ def _of_interest(room: Room, also: Sequence[str]) -> list[str]:
     people = room.people.people
     approvers = {person.name for person in people.values() if Role.APPROVER in person.roles}
     delegates = {found.delegate for found in room.away}
-    return sorted(((room.named | approvers | delegates | set(room.gate.excluded)) & people.keys()) | set(also))
+    return sorted(
+        ((room.named | approvers | delegates | excluded_from(room.gate, room.people)) & people.keys()) | set(also)
+    )

@@ -239,7 +239,12 @@ class Evaluation:
 
 def counting(gate: Gate, rule: RuleSpec, people: Directory) -> frozenset[str]:
     """The people who may count for `rule`, one of `gate.all_rules`: active approvers of the model, not excluded."""
-    return people.eligible(rule.approvers, gate.subject.model) - frozenset(gate.excluded)
+    return people.eligible(rule.approvers, gate.subject.model) - excluded_from(gate, people)
+
+
+def excluded_from(gate: Gate, people: Directory) -> frozenset[str]:
+    """Who does not count for `gate`: the submitter and contributors, under whichever of their accounts."""
+    return people.with_accounts(gate.excluded)
 
 
 def deciders(gate: Gate, people: Directory) -> frozenset[str]:
@@ -252,7 +257,7 @@ def counting_all(gate: Gate, people: Directory) -> list[frozenset[str]]:
     rules = gate.all_rules
     references = {reference for rule in rules for reference in rule.approvers}
     behind = people.approvers(references, gate.subject.model)
-    excluded = frozenset(gate.excluded)
+    excluded = excluded_from(gate, people)
     return [frozenset[str]().union(*(behind[name] for name in rule.approvers)) - excluded for rule in rules]
 
 
@@ -276,8 +281,8 @@ def evaluate(
     inherited = [d for d in inherited if d.on_behalf_of is None or _may_stand_in(d.by, gate, people)]
     own = len(rules)
     states = (
-        *_states(rules, counts[:own], approvals, is_environment=False),
-        *_states(gate.environment_rules, counts[own:], [*approvals, *inherited], is_environment=True),
+        *_states(rules, counts[:own], approvals, people, is_environment=False),
+        *_states(gate.environment_rules, counts[own:], [*approvals, *inherited], people, is_environment=True),
     )
     if closing is not None:
         rejected = closing.verdict is Verdict.REJECT
@@ -298,15 +303,18 @@ def _counts(decision: Decision, gate: Gate, may_decide: frozenset[str], people: 
 
 def _may_stand_in(delegate: str, gate: Gate, people: Directory) -> bool:
     """Whether `delegate` could decide about this model, and has no part in the version themselves."""
-    return delegate in people.able(gate.subject.model) and delegate not in gate.excluded
+    return delegate in people.able(gate.subject.model) and delegate not in excluded_from(gate, people)
 
 
-def _distinct(approvals: Sequence[Decision]) -> frozenset[str]:
-    """Whose approvals these are, nobody counted twice: neither for themselves and for another, nor by two delegates."""
+def _distinct(approvals: Sequence[Decision], people: Directory) -> frozenset[str]:
+    """Whose approvals these are, nobody counted twice.
+
+    Neither for themselves and for another, nor by two delegates, nor under two accounts.
+    """
     used: set[str] = set()
     counted: set[str] = set()
     for decision in sorted(approvals, key=lambda d: (d.at, d.id)):
-        names = {decision.by, decision.counts_as}
+        names = people.humans((decision.by, decision.counts_as))
         if not decision.is_policy and not names & used:
             used |= names
             counted.add(decision.counts_as)
@@ -317,6 +325,7 @@ def _states(
     rules: Sequence[RuleSpec],
     counts: Sequence[frozenset[str]],
     approvals: Sequence[Decision],
+    people: Directory,
     *,
     is_environment: bool,
 ) -> tuple[RuleState, ...]:
@@ -325,9 +334,15 @@ def _states(
     by_policy = {rule.name for rule in rules if policy is not None and rule.allow_policy}
     open_rules = [rule for rule in rules if rule.name not in by_policy]
     eligible = {rule.name: able for rule, able in zip(rules, counts, strict=True)}
-    approvers = _distinct(approvals)
+    approvers = _distinct(approvals, people)
+    spoken = people.with_accounts(approvers.union(d.by for d in approvals))
+    if people.linked:
+        # Who approved under two accounts counts for one rule, of all those for which either does.
+        voices = {d.counts_as for d in approvals}
+        wider = {a: people.accounts_of(a) & voices for a in approvers}
+        eligible = {name: able | {a for a in approvers if wider[a] & able} for name, able in eligible.items()}
     seats = assign(open_rules, eligible, approvers)
-    others = sorted(frozenset[str]().union(*counts) - approvers.union(d.by for d in approvals))
+    others = sorted(frozenset[str]().union(*counts) - spoken)
     helpful = helping(open_rules, eligible, seats)
     states = []
     for rule in rules:

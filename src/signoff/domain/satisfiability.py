@@ -15,7 +15,7 @@ from signoff.domain.pipeline import ApprovalStep, Pipeline, RuleSpec
 def unfillable(gate: Gate, people: Directory) -> RuleSpec | None:
     """The first rule of `gate` that could not be filled even if everybody approved; None when all could."""
     for rules in (gate.present_rules, gate.environment_rules):
-        broken = is_satisfiable(rules, {rule.name: counting(gate, rule, people) for rule in rules})
+        broken = is_satisfiable(rules, {rule.name: people.humans(counting(gate, rule, people)) for rule in rules})
         if broken is not None:
             return broken
     return None
@@ -48,10 +48,10 @@ def check_satisfiable(
     for position, step in enumerate(pipeline.steps):
         if not isinstance(step, ApprovalStep):
             continue
-        excluded = frozenset[str]() if step.allow_self_approval else frozenset(contributors)
+        excluded = frozenset[str]() if step.allow_self_approval else people.with_accounts(contributors)
         for rules in (step.rules, _guarded_rules(pipeline, position, environments)):
             eligible = {rule.name: people.eligible(rule.approvers, model) - excluded for rule in rules}
-            broken = is_satisfiable(rules, eligible)
+            broken = is_satisfiable(rules, {name: people.humans(able) for name, able in eligible.items()})
             if broken is not None:
                 who = ", ".join(sorted(eligible[broken.name])) or "nobody"
                 others = f"{' and '.join(sorted(contributors))} submitted it and {_do(contributors)} not count"

@@ -77,7 +77,7 @@ def _standing(room: Room, person: str, made: Mapping[str, Decision]) -> Standing
     absent = _absent_for(room, person, made)
     if reason is not None and not absent:
         return Standing(person, can_decide=False, why=reason)
-    mine = made.get(person)
+    mine = made.get(person) or next((made[a] for a in room.people.accounts_of(person) if a in made), None)
     if mine is not None:
         return Standing(person, can_decide=False, why=_decided(mine, person))
     if room.gate.status is not GateStatus.OPEN:
@@ -112,7 +112,7 @@ def decision_of(person: str, decisions: Sequence[Decision]) -> Decision | None:
 def _decided(mine: Decision, person: str) -> str:
     word = mine.verdict.replace("_", " ")
     if mine.on_behalf_of is None:
-        return f"already decided: {word}"
+        return f"already decided{'' if mine.by == person else f' as {mine.by}'}: {word}"
     if mine.by == person:
         return f"already decided for {mine.on_behalf_of}: {word}"
     return f"{mine.by} already decided on their behalf: {word}"
@@ -123,11 +123,20 @@ def why_not_stand_in(room: Room, delegate: str) -> str | None:
     known = room.people.people.get(delegate)
     if known is None or not known.is_active:
         return "is not known to this server" if known is None else "is deactivated"
-    if delegate in room.gate.excluded:
-        return "submitted or contributed to this version, and the gate does not allow self-approval"
+    if (part := _part_in(room, delegate)) is not None:
+        return part
     if delegate not in room.able:
         return f"does not hold the role approver for {room.gate.subject.model}"
     return None
+
+
+def _part_in(room: Room, person: str) -> str | None:
+    """What part in the version keeps `person` from deciding, in words; None when they have none."""
+    found = room.people.accounts_of(person).intersection(room.gate.excluded)
+    if not found:
+        return None
+    what = "submitted or contributed to this version, and the gate does not allow self-approval"
+    return what if person in found else f"is another account of {min(found)}, who {what}"
 
 
 def why_not_decide(room: Room, person: str) -> str | None:
@@ -137,8 +146,9 @@ def why_not_decide(room: Room, person: str) -> str | None:
         return "is not known to this server" if known is None else "is deactivated"
     if person in room.deciders:
         return None
-    if person in room.gate.excluded and (person in room.named or Role.APPROVER in known.roles):
-        return "submitted or contributed to this version, and the gate does not allow self-approval"
+    part = _part_in(room, person)
+    if part is not None and (person in room.named or Role.APPROVER in known.roles):
+        return part
     if person not in room.named:
         references = sorted({reference for rule in room.gate.all_rules for reference in rule.approvers})
         return f"is not among the approvers ({', '.join(references)})"

@@ -13,6 +13,7 @@ from signoff.domain.run import ENDED, Run
 from signoff.domain.status import ModelStatus, model_status
 from signoff.service.deployed import deployed
 from signoff.service.desk import Desk
+from signoff.service.privacy import find_run_id, hidden_models
 from signoff.spec import Known, Problem, read_pipeline
 from signoff.store import codec, deployments, logs, people, revocations, runs, versions
 from signoff.store.database import Transaction
@@ -56,7 +57,8 @@ def list_models(desk: Desk, actor: Actor, *, after: str | None = None, limit: in
     """Every model, by name, with its newest versions."""
     authorize(actor, Do.READ)
     with desk.database.read() as tx:
-        return [_model(tx, name, versions=5) for name in versions.list_models(tx, after=after, limit=limit)]
+        names = versions.list_models(tx, after=after, hidden=hidden_models(tx, actor), limit=limit)
+        return [_model(tx, name, versions=5) for name in names]
 
 
 def get_model(desk: Desk, actor: Actor, name: str) -> ModelView:
@@ -122,7 +124,8 @@ def list_environments(desk: Desk, actor: Actor) -> list[tuple[Environment, list[
     """Every environment with what is live in it."""
     authorize(actor, Do.READ)
     with desk.database.read() as tx:
-        live = deployed(tx, deployments.list_deployments(tx, statuses=[DeploymentStatus.LIVE]))
+        hidden = hidden_models(tx, actor)
+        live = deployed(tx, deployments.list_deployments(tx, statuses=[DeploymentStatus.LIVE], hidden=hidden))
         known = get_environments(tx)
     return [(known[name], [d for d in live if d.environment == name]) for name in sorted(known)]
 
@@ -141,14 +144,19 @@ def list_deployments(
     """Deployments, newest first."""
     authorize(actor, Do.READ)
     with desk.database.read() as tx:
-        return [*deployed(tx, deployments.list_deployments(tx, environment=environment, model=model, limit=limit))]
+        hidden = hidden_models(tx, actor)
+        found = deployments.list_deployments(tx, environment=environment, model=model, hidden=hidden, limit=limit)
+        return [*deployed(tx, found)]
 
 
 def get_deployment(desk: Desk, actor: Actor, deployment_id: str) -> Deployment:
     """One deployment."""
     authorize(actor, Do.READ)
     with desk.database.read() as tx:
-        return deployed(tx, [deployments.get_deployment(tx, deployment_id)])[0]
+        found = deployments.get_deployment(tx, deployment_id)
+        if not actor.sees(found.model):
+            raise deployments.unknown_deployment(deployment_id)
+        return deployed(tx, [found])[0]
 
 
 def validate_pipeline(
@@ -170,7 +178,7 @@ def read_log(
         NotFoundError: no such step, attempt, or the step never ran a command.
     """
     with desk.database.read() as tx:
-        run = runs.get_run(tx, runs.find_run_id(tx, run_id, submitter=actor.name))
+        run = runs.get_run(tx, find_run_id(tx, actor, run_id))
         authorize(actor, Do.READ, Resource(run.model))
         number = attempt or run.attempt.number
         row = runs.get_step_row(tx, run.id, number, step)

@@ -108,7 +108,7 @@ def confirm_emergency(desk: Desk, actor: Actor, emergency_id: str, *, digest: st
         DigestMismatchError: the bytes are no longer those that were asked for.
     """
     with desk.database.begin() as tx:
-        found = emergencies.get_emergency(tx, emergency_id)
+        found = _seen(actor, emergencies.get_emergency(tx, emergency_id))
         version = emergencies.get_model_version(tx, emergency_id)
     authorize(actor, Do.BREAK_GLASS, Resource(found.model))
     present = desk.registry.resolve(f"models:/{version.model}/{version.version}", version.model)
@@ -148,14 +148,21 @@ def get_emergency(desk: Desk, actor: Actor, emergency_id: str) -> EmergencyView:
     """One emergency; EmergencyUnknownError when there is none of that id."""
     authorize(actor, Do.READ)
     with desk.database.read() as tx:
-        return _view(tx, emergencies.get_emergency(tx, emergency_id))
+        return _view(tx, _seen(actor, emergencies.get_emergency(tx, emergency_id)))
 
 
 def list_emergencies(desk: Desk, actor: Actor) -> list[EmergencyView]:
     """Everything that waits for confirmations or for its review, oldest first."""
     authorize(actor, Do.READ)
     with desk.database.read() as tx:
-        return [_view(tx, found) for found in emergencies.list_emergencies(tx, OPEN)]
+        return [_view(tx, found) for found in emergencies.list_emergencies(tx, OPEN) if actor.sees(found.model)]
+
+
+def _seen(actor: Actor, found: Emergency) -> Emergency:
+    """The emergency; one of a model that is private to others is not there."""
+    if not actor.sees(found.model):
+        raise emergencies.unknown_emergency(found.id)
+    return found
 
 
 def _view(tx: Transaction, found: Emergency) -> EmergencyView:

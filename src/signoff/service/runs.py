@@ -13,6 +13,7 @@ from signoff.domain.pipeline import DeploymentStep
 from signoff.domain.run import FINAL, RUN_TRANSITIONS, Run, RunStatus, StepStatus
 from signoff.engine.jobs import wake_run
 from signoff.service.desk import Desk, happened
+from signoff.service.privacy import find_run_id
 from signoff.store import evidence, gates, runs
 
 _UNFINISHED = (StepStatus.PENDING, StepStatus.RUNNING, StepStatus.WAITING, StepStatus.ERRORED)
@@ -34,7 +35,7 @@ def cancel_run(desk: Desk, actor: Actor, run_id: str) -> str:
     """End the run; a running command is killed, an open gate closed. Returns the run's id."""
     at = desk.clock()
     with desk.database.begin() as tx:
-        run = runs.lock_run(tx, runs.find_run_id(tx, run_id, submitter=actor.name))
+        run = runs.lock_run(tx, find_run_id(tx, actor, run_id))
         authorize(actor, Do.CANCEL, Resource(run.model, run.submitter))
         check_can_cancel(run)
         run = runs.take_run(tx, run.id)  # whoever works on it can write no more
@@ -61,7 +62,7 @@ def retry_run(desk: Desk, actor: Actor, run_id: str) -> str:
     """Do the errored step again, under the same attempt. Returns the run's id."""
     at = desk.clock()
     with desk.database.begin() as tx:
-        run = runs.lock_run(tx, runs.find_run_id(tx, run_id, submitter=actor.name))
+        run = runs.lock_run(tx, find_run_id(tx, actor, run_id))
         authorize(actor, Do.RETRY, Resource(run.model, run.submitter))
         check_can_retry(run)
         errored = [state.name for state in run.attempt.steps if state.status is StepStatus.ERRORED]
@@ -77,7 +78,7 @@ def comment_run(desk: Desk, actor: Actor, run_id: str, body: str) -> str:
     """Add a remark to the run's discussion; returns the remark's id."""
     at = desk.clock()
     with desk.database.begin() as tx:
-        run = runs.get_run(tx, runs.find_run_id(tx, run_id, submitter=actor.name))
+        run = runs.get_run(tx, find_run_id(tx, actor, run_id))
         authorize(actor, Do.COMMENT, Resource(run.model, run.submitter))
         comment_id = secrets.token_hex(8)
         said = happened(Event.RUN_COMMENTED, actor, at, run.id, run.model, comment=comment_id)

@@ -31,6 +31,7 @@ from signoff.domain.version import ModelVersion, digest_json
 from signoff.engine.attempts import new_steps
 from signoff.engine.jobs import wake_run
 from signoff.service.desk import Desk, happened
+from signoff.service.privacy import find_run_id
 from signoff.service.promotion import check_promoted
 from signoff.service.supersession import supersede_older
 from signoff.spec import Known, load_pipeline
@@ -157,7 +158,7 @@ def resubmit_run(
         AnswersError, AnswersMissingError: a reason is not answered, or an answer fits none.
     """
     with desk.database.begin() as tx:
-        run = runs.get_run(tx, runs.find_run_id(tx, run_id, submitter=actor.name))
+        run = runs.get_run(tx, find_run_id(tx, actor, run_id))
     authorize(actor, Do.RESUBMIT, Resource(run.model, run.submitter))
     _check_waits(run)
     if offer.is_empty and unanswered(run.attempt):

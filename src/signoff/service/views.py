@@ -23,6 +23,7 @@ from signoff.engine.gates import earlier_approvals
 from signoff.service.decisions import GateView, find_gate
 from signoff.service.deployed import deployed as with_warnings
 from signoff.service.desk import Desk
+from signoff.service.privacy import find_run_id, hidden_models
 from signoff.store import absence, deployments, evidence, gates, people, pipelines, revocations, runs
 from signoff.store import audit as audit_log
 from signoff.store.database import Transaction
@@ -64,7 +65,7 @@ class InboxLine:
 def get_run(desk: Desk, actor: Actor, run_id: str) -> RunView:
     """The run that `run_id` (an id, a unique prefix, or ``last``) names."""
     with desk.database.read() as tx:
-        run = runs.get_run(tx, runs.find_run_id(tx, run_id, submitter=actor.name))
+        run = runs.get_run(tx, find_run_id(tx, actor, run_id))
         authorize(actor, Do.READ, Resource(run.model))
         hall = _hall(desk, tx)
         attempts = runs.list_attempts(tx, run.id)
@@ -104,7 +105,14 @@ def list_runs(
             decided = gates.list_decisions(tx, [gate.id for gate in waiting])
             ids = [g.run_id for g in waiting if standing(hall.room(g), waiting_on, decided[g.id]).can_decide]
         found = runs.list_runs(
-            tx, statuses=states, model=model, submitter=submitter, run_ids=ids, before=before, limit=limit
+            tx,
+            statuses=states,
+            model=model,
+            submitter=submitter,
+            run_ids=ids,
+            before=before,
+            hidden=hidden_models(tx, actor),
+            limit=limit,
         )
         return _lines(tx, found, hall)
 
@@ -117,7 +125,8 @@ def list_inbox(desk: Desk, actor: Actor, *, limit: int = 100) -> list[InboxLine]
         waiting = {gate.id: gate for gate in _gates_of(tx, actor.name, hall)}
         own = runs.list_runs(tx, statuses=["waiting"], submitter=actor.name, limit=limit)
         waiting |= {run.open_gate.id: run.open_gate for run in own if run.open_gate is not None}
-        found = runs.list_runs(tx, run_ids=[gate.run_id for gate in waiting.values()], limit=limit)
+        wanted = [gate.run_id for gate in waiting.values()]
+        found = runs.list_runs(tx, run_ids=wanted, hidden=hidden_models(tx, actor), limit=limit)
         lines = {line.run.id: line for line in _lines(tx, found, hall)}
         decided = gates.list_decisions(tx, list(waiting))
         items = []
@@ -135,7 +144,7 @@ def list_inbox(desk: Desk, actor: Actor, *, limit: int = 100) -> list[InboxLine]
 def get_gate(desk: Desk, actor: Actor, run_id: str, step: str | None) -> GateView:
     """The newest gate of `step` in the run's present attempt; without a step the open one."""
     with desk.database.read() as tx:
-        run = runs.get_run(tx, runs.find_run_id(tx, run_id, submitter=actor.name))
+        run = runs.get_run(tx, find_run_id(tx, actor, run_id))
         authorize(actor, Do.READ, Resource(run.model))
         gate = find_gate(run, step)
         decided = gates.list_decisions(tx, [gate.id])[gate.id]
@@ -147,7 +156,7 @@ def explain_gate(
 ) -> tuple[Gate, Explanation]:
     """What the gate waits for, who can give it, and why others cannot; `person` is told about in any case."""
     with desk.database.read() as tx:
-        run = runs.get_run(tx, runs.find_run_id(tx, run_id, submitter=actor.name))
+        run = runs.get_run(tx, find_run_id(tx, actor, run_id))
         authorize(actor, Do.READ, Resource(run.model))
         gate = find_gate(run, step)
         hall = _hall(desk, tx)
@@ -172,10 +181,18 @@ def list_audit(
         if run_id is None:
             authorize(actor, Do.READ_AUDIT)
         else:
-            run_id = runs.find_run_id(tx, run_id, submitter=actor.name)
+            run_id = find_run_id(tx, actor, run_id)
             authorize(actor, Do.READ, Resource(runs.get_run(tx, run_id).model))
         return audit_log.list_events(
-            tx, run_id=run_id, model=model, type=type, actor=by, after=after, newest_first=True, limit=limit
+            tx,
+            run_id=run_id,
+            model=model,
+            type=type,
+            actor=by,
+            after=after,
+            newest_first=True,
+            hidden=hidden_models(tx, actor),
+            limit=limit,
         )
 
 
@@ -183,14 +200,14 @@ def find_run(desk: Desk, actor: Actor, run_id: str) -> str:
     """The whole id of the run that `run_id` (an id, a unique prefix, or ``last``) names now."""
     with desk.database.begin() as tx:
         authorize(actor, Do.READ)
-        return runs.find_run_id(tx, run_id, submitter=actor.name)
+        return find_run_id(tx, actor, run_id)
 
 
 def follow_run(desk: Desk, actor: Actor, run_id: str, *, after: int) -> list[AuditEvent]:
     """The run's events since index `after`, oldest first."""
     with desk.database.read() as tx:
         authorize(actor, Do.READ)
-        found = runs.find_run_id(tx, run_id, submitter=actor.name)
+        found = find_run_id(tx, actor, run_id)
         return audit_log.list_events(tx, run_id=found, after=after, limit=200)
 
 

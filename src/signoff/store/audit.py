@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextvars import ContextVar
 from typing import Any
 
@@ -46,11 +46,14 @@ def list_events(
     actor: str | None = None,
     after: int | None = None,
     newest_first: bool = False,
+    hidden: Collection[str] = (),
     limit: int = 100,
 ) -> list[AuditEvent]:
-    """Events in order of their index; `after` is the index of the last one seen."""
+    """Events in order of their index, without those of `hidden` models; `after` is the index of the last one seen."""
     table = audit_events.c
     query = select(audit_events).limit(limit)
+    if hidden:
+        query = query.where(table.model.is_(None) | table.model.not_in(list(hidden)))
     for column, value in ((table.run_id, run_id), (table.model, model), (table.type, type), (table.actor, actor)):
         if value is not None:
             query = query.where(column == value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -156,10 +156,13 @@ def list_deployments(
     model: str | None = None,
     run_ids: Sequence[str] | None = None,
     statuses: Sequence[DeploymentStatus] = (),
+    hidden: Collection[str] = (),
     limit: int = 200,
 ) -> list[Deployment]:
-    """Deployments, newest first."""
+    """Deployments, newest first, without those of `hidden` models."""
     query = select(deployments).order_by(deployments.c.started_at.desc(), deployments.c.id).limit(limit)
+    if hidden:
+        query = query.where(deployments.c.model.not_in(list(hidden)))
     if environment is not None:
         query = query.where(deployments.c.environment == environment)
     if model is not None:
@@ -200,5 +203,10 @@ def get_deployment(tx: Transaction, deployment_id: str) -> Deployment:
     """The deployment called `deployment_id`; NotFoundError when there is none."""
     row = tx.execute(select(deployments).where(deployments.c.id == deployment_id)).one_or_none()
     if row is None:
-        raise NotFoundError(f"No deployment is called {deployment_id}.", "`signoff deployments` shows them.")
+        raise unknown_deployment(deployment_id)
     return _deployment(row)
+
+
+def unknown_deployment(deployment_id: str) -> NotFoundError:
+    """What is said of a deployment that is not there, as far as the reader may know."""
+    return NotFoundError(f"No deployment is called {deployment_id}.", "`signoff deployments` shows them.")

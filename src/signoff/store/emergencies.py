@@ -74,10 +74,15 @@ def get_emergency(tx: Transaction, emergency_id: str, *, lock: bool = False) -> 
     query = select(emergencies).where(emergencies.c.id == emergency_id)
     row = tx.execute(query.with_for_update() if lock else query).one_or_none()
     if row is None:
-        raise EmergencyUnknownError(
-            f"No emergency is called {emergency_id}.", "`signoff deployments` shows those that are open."
-        )
+        raise unknown_emergency(emergency_id)
     return _emergency(row)
+
+
+def unknown_emergency(emergency_id: str) -> EmergencyUnknownError:
+    """What is said of an emergency that is not there, as far as the reader may know."""
+    return EmergencyUnknownError(
+        f"No emergency is called {emergency_id}.", "`signoff deployments` shows those that are open."
+    )
 
 
 def find_requested(tx: Transaction, environment: str, model: str, *, lock: bool = False) -> Emergency | None:

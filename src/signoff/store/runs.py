@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Row, bindparam, insert, select, tuple_, update
 
 from signoff.domain.audit import AuditEvent
-from signoff.domain.errors import AmbiguousError, FencedError, NotFoundError
+from signoff.domain.errors import FencedError, NotFoundError
 from signoff.domain.pipeline import Pipeline
 from signoff.domain.run import Attempt, Cause, Run, RunKind, RunStatus, StepRun, StepStatus
 from signoff.domain.version import ModelVersion
@@ -22,13 +22,13 @@ from signoff.store import codec
 from signoff.store.audit import add_events
 from signoff.store.database import Transaction
 from signoff.store.gates import list_gates
+from signoff.store.run_ids import find_run_id
 from signoff.store.steps import list_steps, list_steps_of, replace_step
 from signoff.store.tables import attempts, pipelines, runs, steps
 
 # Built once: putting a statement together costs several times what sending it does.
 _RUN = select(runs).where(runs.c.id == bindparam("run_id"))
 _RUN_LOCKED = _RUN.with_for_update()
-_RUN_ID = select(runs.c.id).where(runs.c.id == bindparam("run_id"))
 _EPOCH = select(runs.c.epoch).where(runs.c.id == bindparam("run_id"))
 _DOCUMENT = select(pipelines.c.document).where(pipelines.c.digest == bindparam("digest"))
 _ATTEMPT = select(attempts).where(attempts.c.run_id == bindparam("run_id"), attempts.c.number == bindparam("number"))
@@ -139,33 +139,6 @@ def lock_run(tx: Transaction, run_id: str) -> Run:
     return _run(tx, row, row.attempt)
 
 
-def find_run_id(tx: Transaction, prefix: str, *, submitter: str | None = None) -> str:
-    """The id of the one run that `prefix` begins; ``last`` is the newest (of `submitter`, when they have one).
-
-    Raises:
-        NotFoundError: none begins so.
-        AmbiguousError: several do; the message names some.
-    """
-    if prefix == "last":
-        newest = select(runs.c.id).order_by(runs.c.created_at.desc(), runs.c.id.desc()).limit(1)
-        mine = tx.scalar(newest.where(runs.c.submitter == submitter)) if submitter else None
-        found = mine or tx.scalar(newest)
-        if found is None:
-            raise NotFoundError("There are no runs yet.", "`signoff submit MODEL` or `signoff run` starts one.")
-        return str(found)
-    if tx.scalar(_RUN_ID, {"run_id": prefix}) is not None:
-        return prefix
-    ids = list(tx.scalars(select(runs.c.id).where(runs.c.id.startswith(prefix, autoescape=True)).limit(4)))
-    if not ids or not prefix:
-        raise NotFoundError(f"No run is called {prefix!r}.", "`signoff list` shows the runs there are.")
-    if len(ids) > 1:
-        raise AmbiguousError(
-            f"{prefix!r} begins several runs: {', '.join(ids[:3])}{', ...' if len(ids) > 3 else ''}.",  # noqa: PLR2004
-            "Type a few more characters.",
-        )
-    return str(ids[0])
-
-
 def list_runs(
     tx: Transaction,
     *,
@@ -174,10 +147,11 @@ def list_runs(
     submitter: str | None = None,
     run_ids: Sequence[str] | None = None,
     before: tuple[datetime, str] | None = None,
+    hidden: Collection[str] = (),
     limit: int = 50,
 ) -> list[Run]:
-    """Runs, newest first; `before` is the (created_at, id) of the last one seen."""
-    query = select(runs)
+    """Runs, newest first, without those of `hidden` models; `before` is the (created_at, id) of the last one seen."""
+    query = select(runs).where(runs.c.model.not_in(list(hidden))) if hidden else select(runs)
     if statuses:
         query = query.where(runs.c.status.in_(statuses))
     if model is not None:

@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import Row, Select, Table, func, select
 
 from signoff.domain.run import RunKind
 from signoff.store.database import Transaction
-from signoff.store.tables import attempts, runs
+from signoff.store.tables import attempts, audit_events, runs
 
 
-def list_models(tx: Transaction, *, after: str | None = None, limit: int = 100) -> list[str]:
-    """The names of all models that a run was ever about, in order."""
+def list_model_names(tx: Transaction) -> list[str]:
+    """Every model that signoff ever heard of: by two walks along an index, a step a name."""
+    names = {str(name) for table in (runs, audit_events) for name in tx.scalars(_walk(table))}
+    return sorted(names)
+
+
+def _walk(table: Table) -> Select[Any]:
+    """The distinct values of the column `model` of `table`, which an index begins with."""
+    first = select(func.min(table.c.model).label("model")).cte("names", recursive=True)
+    following = select(func.min(table.c.model)).where(table.c.model > first.c.model).scalar_subquery()
+    names = first.union_all(select(following).where(first.c.model.is_not(None)))
+    return select(names.c.model).where(names.c.model.is_not(None))
+
+
+def list_models(
+    tx: Transaction, *, after: str | None = None, hidden: Collection[str] = (), limit: int = 100
+) -> list[str]:
+    """The names of all models that a run was ever about, in order, without the `hidden` ones."""
     query = select(runs.c.model).distinct().order_by(runs.c.model).limit(limit)
     if after is not None:
         query = query.where(runs.c.model > after)
+    if hidden:
+        query = query.where(runs.c.model.not_in(list(hidden)))
     return [str(name) for name in tx.scalars(query)]
 
 
