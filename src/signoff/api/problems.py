@@ -1,4 +1,4 @@
-"""Refusals as application/problem+json (RFC 9457). The HTTP status of each is one dict; anything else is a bug."""
+"""Refusals as application/problem+json (RFC 9457). Anything else is a bug."""
 
 from __future__ import annotations
 
@@ -14,28 +14,9 @@ from signoff.domain import errors
 from signoff.spec import Problem as FileProblem
 from signoff.store.audit import REQUEST_ID
 from signoff.wire.body import Place, Problem
+from signoff.wire.statuses import status_of
 
 LOG = structlog.get_logger("signoff.api")
-
-STATUS: dict[type[errors.SignoffError], HTTPStatus] = {
-    errors.NotAuthenticatedError: HTTPStatus.UNAUTHORIZED,
-    errors.NotAllowedError: HTTPStatus.FORBIDDEN,
-    errors.NotFoundError: HTTPStatus.NOT_FOUND,
-    errors.ConflictError: HTTPStatus.CONFLICT,
-    errors.AmbiguousError: HTTPStatus.BAD_REQUEST,
-    errors.InvalidError: HTTPStatus.UNPROCESSABLE_ENTITY,
-    errors.ConfigurationError: HTTPStatus.UNPROCESSABLE_ENTITY,
-    errors.UnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
-}
-"""The nearest ancestor of a refusal's class decides."""
-
-
-def status_of(error: errors.SignoffError) -> HTTPStatus:
-    """The HTTP status of a refusal."""
-    for kind in type(error).__mro__:
-        if kind in STATUS:
-            return STATUS[kind]
-    return HTTPStatus.BAD_REQUEST
 
 
 def install(app: FastAPI) -> None:

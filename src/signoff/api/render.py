@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -12,7 +10,6 @@ from typing import Any
 from signoff.api.render_evidence import evidence_body
 from signoff.domain.audit import AuditEvent
 from signoff.domain.environment import BreakGlass, Deployment, Environment
-from signoff.domain.errors import InvalidError
 from signoff.domain.evidence import to_plain
 from signoff.domain.explanation import Explanation
 from signoff.domain.gate import Gate
@@ -264,20 +261,3 @@ def audit_body(event: AuditEvent) -> catalogue.AuditBody:
         model=event.model,
         detail=dict(event.detail),
     )
-
-
-def cursor_of(created_at: datetime | None, run_id: str) -> str:
-    """An opaque cursor after this run."""
-    moment = created_at.isoformat() if created_at is not None else ""
-    return base64.urlsafe_b64encode(json.dumps([moment, run_id]).encode()).decode()
-
-
-def read_cursor(cursor: str | None) -> tuple[datetime, str] | None:
-    """What `cursor_of` made; InvalidError for anything else."""
-    if cursor is None:
-        return None
-    try:
-        moment, run_id = json.loads(base64.urlsafe_b64decode(cursor.encode()))
-        return datetime.fromisoformat(str(moment)), str(run_id)
-    except (ValueError, TypeError) as error:
-        raise InvalidError("The cursor is not one that this server gave.", "Start the list without it.") from error

@@ -16,6 +16,7 @@ from signoff.domain.actor import Actor
 from signoff.service import catalogue, runs, snapshots, submission, views
 from signoff.service.desk import Desk
 from signoff.wire.body import Page
+from signoff.wire.cursor import cursor_of, read_cursor
 from signoff.wire.runs import (
     CommentBody,
     CommentRequest,
@@ -83,11 +84,11 @@ def list_runs(
         model=model,
         submitter=actor.name if submitter == "me" else submitter,
         waiting_on=actor.name if waiting_on == "me" else waiting_on,
-        before=render.read_cursor(cursor),
+        before=read_cursor(cursor),
         limit=limit,
     )
     last = lines[-1].run if len(lines) == limit else None
-    following = render.cursor_of(last.created_at, last.id) if last is not None else None
+    following = cursor_of(last.created_at, last.id) if last is not None else None
     return Page(items=[render.summary(line, desk.url) for line in lines], next=following)
 
 
