@@ -21,6 +21,7 @@ from signoff.domain.run import Attempt, Run
 from signoff.domain.version import ModelVersion
 from signoff.ports import Blobs
 from signoff.service.desk import Desk
+from signoff.service.privacy import find_run_id
 from signoff.store import deployments, runs
 from signoff.store.database import Transaction
 
@@ -40,7 +41,7 @@ class Changed:
 def what_changed(desk: Desk, actor: Actor, run_id: str, number: int | None = None) -> Changed:
     """What is another about the version of attempt `number` (the newest, when none is named)."""
     with desk.database.read() as tx:
-        run = runs.get_run(tx, runs.find_run_id(tx, run_id, submitter=actor.name))
+        run = runs.get_run(tx, find_run_id(tx, actor, run_id))
         authorize(actor, Do.READ, Resource(run.model))
         attempts = runs.list_attempts(tx, run.id)
         present = next((a for a in attempts if a.number == (number or run.attempt.number)), None)
