@@ -1,0 +1,127 @@
+"""Live pages hear of what is committed, once, over one connection."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+from collections.abc import AsyncIterator, Callable, Iterator
+
+import psycopg
+import pytest
+
+from house import House
+from signoff.store.listening import Heard, Listening
+from signoff.web.live import EVERYTHING, Hub
+
+
+@pytest.fixture
+def heard(house: House) -> Iterator[queue.Queue[Heard | None]]:
+    told: queue.Queue[Heard | None] = queue.Queue()
+    listening = Listening(house.database_url, told.put)
+    listening.start()
+    assert listening.wait_until_it_listens(10)
+    yield told
+    listening.stop()
+
+
+def until(told: queue.Queue[Heard | None], wanted: Callable[[Heard], bool]) -> Heard:
+    while True:
+        found = told.get(timeout=10)
+        if found is not None and wanted(found):
+            return found
+
+
+def test_every_audit_event_is_heard_when_it_is_committed(house: House, heard: queue.Queue[Heard | None]) -> None:
+    run = house.submit()
+    opened = until(heard, lambda found: found.type == "gate.opened")
+    event = next(event for event in house.events(run) if event.type == "gate.opened")
+    assert (opened.index, opened.run_id, opened.model) == (event.index, run, "fraud-detector")
+
+
+def test_what_is_rolled_back_is_not_heard(house: House, heard: queue.Queue[Heard | None]) -> None:
+    with psycopg.connect(house.database_url) as connection:
+        connection.execute("INSERT INTO audit_events (type, actor, at, detail) VALUES ('run.failed', 'x', now(), '{}')")
+        connection.rollback()
+    run = house.submit()
+    first = heard.get(timeout=10)
+    assert first is not None
+    assert (first.type, first.run_id) == (house.events(run)[0].type, run)
+
+
+def test_a_broken_connection_is_made_again_and_the_gap_is_told(house: House, heard: queue.Queue[Heard | None]) -> None:
+    with psycopg.connect(house.database_url, autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND query LIKE 'LISTEN%'"
+        )
+    assert heard.get(timeout=10) is None
+    house.submit()
+    assert until(heard, lambda found: found.type == "gate.opened").run_id is not None
+
+
+def hub_of(house: House) -> Hub:
+    return Hub(lambda tell: Listening(house.database_url, tell))
+
+
+async def next_change(stream: AsyncIterator[str]) -> str:
+    async for said in stream:
+        if "event: changed" in said:
+            return said
+    raise AssertionError("the stream ended")
+
+
+def test_a_page_of_a_run_is_told_once_of_what_happens_together(house: House) -> None:
+    run, other = house.submit(), house.submit()
+    hub = hub_of(house)
+
+    async def follow() -> tuple[str, str, int]:
+        mine, lists = hub.follow(run, ping=0.05), hub.follow(EVERYTHING, ping=0.05)
+        hello = await anext(mine)
+        await anext(lists)
+        assert hub._listening is not None
+        await asyncio.to_thread(hub._listening.wait_until_it_listens, 10)
+        await asyncio.to_thread(house.decide, "bob", other, "approve")
+        assert "still here" in await anext(mine)
+        await asyncio.to_thread(house.decide, "bob", run, "approve")
+        told = await asyncio.wait_for(next_change(mine), 10)
+        followers = hub.followers
+        await mine.aclose()  # type: ignore[attr-defined]
+        await lists.aclose()  # type: ignore[attr-defined]
+        return hello, told, followers
+
+    hello, told, followers = asyncio.run(follow())
+    hub.stop()
+    assert "event: hello" in hello
+    assert told.startswith(f"id: {house.events(run)[-1].index}\n")
+    assert (followers, hub.followers) == (2, 0)
+
+
+def test_a_page_that_missed_something_is_told_at_once(house: House) -> None:
+    hub = hub_of(house)
+
+    async def first(last: int, newest: int) -> str:
+        stream = hub.follow("run", last=last, newest=newest)
+        said = await anext(stream)
+        await stream.aclose()  # type: ignore[attr-defined]
+        return said
+
+    async def three() -> list[str]:
+        return [await first(3, 7), await first(7, 7), await first(0, 7)]
+
+    missed, knew, new = asyncio.run(three())
+    hub.stop()
+    assert "event: changed" in missed
+    assert "event: hello" in knew
+    assert "event: hello" in new
+
+
+def test_a_stream_ends_so_that_the_browser_is_asked_again_who_it_is(house: House) -> None:
+    hub = hub_of(house)
+
+    async def all_of_it() -> list[str]:
+        return [said async for said in hub.follow("run", stays=0.1, ping=0.05)]
+
+    said = asyncio.run(all_of_it())
+    hub.stop()
+    assert len(said) >= 2
+    assert hub.followers == 0
