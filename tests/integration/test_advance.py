@@ -10,10 +10,11 @@ import pytest
 
 from factories import ALICE, BOB, CAROL, DAVE, ERIN, MODEL, a_rule
 from house import APPROVE_AND_DEPLOY, PRODUCTION, House, made, refused
-from signoff.domain.actor import Person
+from signoff.domain.actor import SYSTEM, Person
 from signoff.domain.environment import LOCAL, Requirements
 from signoff.domain.errors import FencedError, UnhealthyError
 from signoff.domain.run import RunStatus, StepStatus
+from signoff.service.environments import apply_environments
 from signoff.store import runs
 from signoff.store.environments import get_environments
 
@@ -403,9 +404,9 @@ def test_failed_checks_do_not_reach_an_environment_that_wants_them_passed(house:
 
 def test_an_environment_takes_only_what_came_from_another(house: House) -> None:
     staging = replace(PRODUCTION, name="staging", deployer=replace(PRODUCTION.deployer, alias="staging"))
-    house.environments(staging, replace(PRODUCTION, require=Requirements(came_from="staging")))
     reference = house.version()
     first = house.submit(model=reference)
+    house.environments(staging, replace(PRODUCTION, require=Requirements(came_from="staging")))
     house.decide("bob", first, "approve")
     assert "takes only what was deployed to staging first" in house.run(first)["error"]
     between = house.submit(APPROVE_AND_DEPLOY.replace("production", "staging"), reference)
@@ -416,10 +417,11 @@ def test_an_environment_takes_only_what_came_from_another(house: House) -> None:
     assert house.status(first) == "succeeded"
 
 
-def test_a_rule_added_after_the_gate_opened_opens_it_again(house: House) -> None:
+def test_a_rule_added_after_the_approval_opens_the_gate_again(house: House) -> None:
     run_id = house.submit()
+    made(house.says("bob", run_id, "approve"))
     house.environments(replace(PRODUCTION, rules=(a_rule("carol", name="owner", allow_policy=False),)))
-    house.decide("bob", run_id, "approve")
+    house.work()
     gate = house.gate(run_id)
     assert (house.status(run_id), gate["round"]) == ("waiting", 2)
     assert "production now also demands the approval of owner" in gate["note"]
@@ -431,7 +433,7 @@ def test_a_rule_added_after_the_gate_opened_opens_it_again(house: House) -> None
 
 def test_an_environment_that_was_removed_errors_the_run_in_words(house: House) -> None:
     run_id = house.submit()
-    house.environments()
+    apply_environments(house.desk, SYSTEM, {}, force=True)
     house.decide("bob", run_id, "approve")
     assert "There is no environment called production any more" in house.run(run_id)["error"]
     with house.database.begin() as tx:

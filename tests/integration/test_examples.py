@@ -39,6 +39,7 @@ def load_phishing_data() -> Any:
 def test_the_examples_are_found() -> None:
     assert [path.parent.name for path in FILES] == [
         "auto-approve",
+        "break-glass",
         "phishing",
         "promotion",
         "conditional",

