@@ -122,7 +122,7 @@ def _answer(expression: Expression, scope: Scope, without_champion: Truth) -> An
     return Answer(
         truth=finding.truth,
         reason="; ".join(finding.reasons),
-        seen={reference.label: seen_of(reference, scope) for reference in read},
+        seen={} if scope.is_terse else {reference.label: seen_of(reference, scope) for reference in read},
         is_missing=finding.is_missing,
         is_without_champion=finding.is_without_champion,
         is_measured=all(metric.provenance is Provenance.MEASURED for metric in metrics),
@@ -177,7 +177,8 @@ def _compare(comparison: Comparison, scope: Scope, without_champion: Truth) -> _
         truth = compare(comparison.sign, left, right)
     else:
         truth = Truth.TRUE if (left == right) is (comparison.sign == "==") else Truth.FALSE
-    return _Finding(truth, (reason_of(comparison, left, right, truth, scope),), read=read)
+    reasons = () if scope.is_terse else (reason_of(comparison, left, right, truth, scope),)
+    return _Finding(truth, reasons, read=read)
 
 
 def _value(term: Term, scope: Scope) -> Range | str:

@@ -15,7 +15,8 @@ class Scope:
     """Everything an expression may read: the candidate's metrics, by name and by step, the champion, and the version.
 
     Where two steps report one name, `metrics` holds the later step's. `delta` holds paired differences to the champion.
-    `level` is how sure an answer has to be: metrics are taken with their intervals at that confidence.
+    `level` is how sure an answer has to be: metrics are taken with their intervals at that confidence. `is_terse`:
+    answers come without their reasons and values, which take longer than the answers.
     """
 
     metrics: Mapping[str, Metric]
@@ -26,6 +27,7 @@ class Scope:
     attempt: int
     delta: Mapping[str, Metric] = field(default_factory=dict)
     level: float = 0.95
+    is_terse: bool = False
 
 
 def metric_of(reference: Reference, scope: Scope) -> Metric | None:

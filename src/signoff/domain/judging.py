@@ -87,7 +87,7 @@ class _Question:
             status = CheckStatus.FAILED if self.lacks else CheckStatus.UNCERTAIN
             found = CheckResult(self.name, check.that, status, check.severity, self.lacks or self.unsure)
         else:
-            scope = replace(self.scope, level=level)
+            scope = self.scope if self.scope.level == level else replace(self.scope, level=level)
             found = judge_check(self.name, self.expression, scope, check.severity, check.without_champion)
         reason = found.reason if self.slice is None else f"{self.slice}: {found.reason}"
         return replace(found, reason=reason, slice=self.slice, level=level)
@@ -220,10 +220,14 @@ def _unsure(expression: Expression, scope: Scope, results: Sequence[SliceResult]
 def _scope_of(scope: Scope, results: Sequence[SliceResult]) -> Scope:
     """`scope` within one slice: its metrics, and the paired differences there, and nothing of the whole."""
     metrics = {one.metric: slice_metric(one) for one in results}
-    delta = {one.metric: replace(one.to_champion, step=None) for one in results if one.to_champion is not None}
+    delta = {one.metric: _stepless(one.to_champion) for one in results if one.to_champion is not None}
     champion = scope.champion and replace(scope.champion, metrics={})
     by_step = dict.fromkeys(scope.by_step, metrics)
     return replace(scope, metrics=metrics, by_step=by_step, delta=delta, champion=champion)
+
+
+def _stepless(difference: Metric) -> Metric:
+    return difference if difference.step is None else replace(difference, step=None)
 
 
 def slice_metric(one: SliceResult) -> Metric:

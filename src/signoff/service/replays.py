@@ -61,10 +61,9 @@ def replay_policy(
                 target = draft.deployment_after(position)
                 environment = environments.get(target.environment) if target is not None else None
                 accepts[step.name] = (environment or environments[LOCAL.name]).accept_claimed
-        with_slices = any(
-            check.for_each is not None for step in draft.steps if isinstance(step, TestStep) for check in step.checks
-        )
-        past = history.list_attempts(tx, named, since=started, metrics=metrics_of(draft), with_slices=with_slices)
+        checks = [check for step in draft.steps if isinstance(step, TestStep) for check in step.checks]
+        columns = {check.for_each for check in checks if check.for_each is not None}
+        past = history.list_attempts(tx, named, since=started, metrics=metrics_of(draft), slices=columns)
         return Replayed(named, draft, started, replay(draft, past, accepts))
 
 

@@ -30,8 +30,10 @@ _EVIDENCE = text(
         'test_set', whole -> 'test_set',
         'metrics', jsonb_path_query_array(whole, '$.metrics[*] ? (@.name == $n[*])', wanted),
         'comparisons', coalesce(jsonb_path_query_array(whole, '$.comparisons[*] ? (@.metric == $n[*])', wanted), '[]'),
-        'slices', CASE WHEN :with_slices
-            THEN jsonb_path_query_array(whole, '$.slices[*] ? (@.metric == $n[*] && @.columns.size() == 1)', wanted)
+        'slices', CASE WHEN cardinality(CAST(:columns AS text[])) > 0
+            THEN jsonb_path_query_array(
+                whole, '$.slices[*] ? (@.metric == $n[*] && @.columns.size() == 1 && @.columns[0] == $c[*])', wanted
+            )
             ELSE '[]' END,
         'champion', CASE WHEN jsonb_typeof(whole -> 'champion') = 'object' THEN jsonb_build_object(
             'version', whole -> 'champion' -> 'version',
@@ -52,11 +54,12 @@ _EVIDENCE = text(
 
 
 def list_attempts(
-    tx: Transaction, model: str, *, since: datetime | None, metrics: Collection[str], with_slices: bool
+    tx: Transaction, model: str, *, since: datetime | None, metrics: Collection[str], slices: Collection[str] = ()
 ) -> Iterator[PastAttempt]:
     """Every attempt of `model` that got as far as a decision by checks, policy or people, oldest first.
 
-    `since`: of runs that began then or later. Their evidence holds what is said of `metrics`; slices only if asked for.
+    `since`: of runs that began then or later. Their evidence holds what is said of `metrics`, and of the
+    slices by the columns `slices`.
     """
     tested = (
         select(
@@ -113,7 +116,7 @@ def list_attempts(
         query = query.where(runs.c.created_at >= since)
     for rows in tx.execution_options(yield_per=_BATCH).execute(query).partitions():
         wanted = [digest for row in rows for digest in row.digests or ()]
-        found = _list_evidence(tx, wanted, metrics, with_slices=with_slices)
+        found = _list_evidence(tx, wanted, metrics, slices)
         for row in rows:
             if row.is_unfinished and not row.gates:
                 continue
@@ -129,10 +132,10 @@ def list_attempts(
 
 
 def _list_evidence(
-    tx: Transaction, digests: list[str], metrics: Collection[str], *, with_slices: bool
+    tx: Transaction, digests: list[str], metrics: Collection[str], slices: Collection[str]
 ) -> dict[str, Evidence]:
     """Digest -> evidence about `metrics`; what is not asked for never leaves the database."""
-    names = sorted(metrics)
-    values = {"digests": digests, "names": names, "wanted": json.dumps({"n": names}), "with_slices": with_slices}
+    names, columns = sorted(metrics), sorted(slices)
+    values = {"digests": digests, "names": names, "wanted": json.dumps({"n": names, "c": columns}), "columns": columns}
     found = tx.execute(_EVIDENCE, values)
     return {row.digest: codec.EVIDENCE.validate_json(row.document) for row in found}
