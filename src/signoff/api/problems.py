@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from signoff.domain import errors
+from signoff.domain.account_errors import TooManyAttemptsError
 from signoff.spec import Problem as FileProblem
 from signoff.store.audit import REQUEST_ID
 from signoff.wire.body import Place, Problem
@@ -69,7 +70,10 @@ def _refused(request: Request, error: Exception) -> JSONResponse:
         places = [place_of(problem) for problem in error.problems if isinstance(problem, FileProblem)]
     status = status_of(error)
     LOG.info("refused", code=error.code, status=status.value, what=error.what, path=request.url.path)
-    return answer(status, error.code, error.what, error.hint, places)
+    response = answer(status, error.code, error.what, error.hint, places)
+    if isinstance(error, TooManyAttemptsError):
+        response.headers["Retry-After"] = str(error.after)
+    return response
 
 
 def _malformed(request: Request, error: Exception) -> JSONResponse:  # noqa: ARG001 - the framework's signature

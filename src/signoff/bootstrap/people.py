@@ -16,6 +16,7 @@ from signoff.domain.actor import SYSTEM, Credential, Directory, Person, Role
 from signoff.domain.environment import Environment
 from signoff.domain.errors import ConfigurationError
 from signoff.domain.version import digest_bytes
+from signoff.service.accounts import MadeLink, has_administrator, make_first_link
 from signoff.service.administration import apply_people, present_people, replace_files
 from signoff.service.credentials import is_well_formed, new_secret
 from signoff.service.desk import Desk
@@ -51,6 +52,27 @@ def read_administration(settings: Settings, desk: Desk, *, is_local: bool = True
     environments_file = settings.home / "environments.yaml"
     if environments_file.exists():
         _apply_environments(environments_file, desk, directory)
+
+
+def check_identity(desk: Desk, host: str) -> None:
+    """Return when an administrator can sign in: nothing that others reach may be without one.
+
+    Raises:
+        ConfigurationError: none can; the message says how to make one.
+    """
+    if not has_administrator(desk):
+        raise ConfigurationError(
+            f"{host} can be reached by others, and no administrator can sign in yet.",
+            "Start once on 127.0.0.1 (the default), open the link that it prints, and choose a password there.",
+        )
+
+
+def first_link(desk: Desk) -> MadeLink | None:
+    """The link that makes the first administrator; None when one can sign in."""
+    directory, _ = present_people(desk, SYSTEM)
+    me = directory.people.get(current_person())
+    is_admin = me is not None and me.is_active and Role.ADMIN in me.roles
+    return make_first_link(desk, me.name if me is not None and is_admin else None)
 
 
 def _import_people(settings: Settings, desk: Desk) -> Directory:

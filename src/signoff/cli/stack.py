@@ -12,7 +12,9 @@ from signoff.cli.screen import Screen, safe
 from signoff.domain.errors import InvalidError
 
 PortOption = Annotated[int, Parameter(help="Default: 8010.")]
-HostOption = Annotated[str, Parameter(help="Default: 127.0.0.1, this machine only.")]
+HostOption = Annotated[
+    str, Parameter(help="Default: 127.0.0.1, this machine only. Another takes an administrator who can sign in.")
+]
 HIGHEST_PORT = 65_535
 
 
@@ -110,6 +112,6 @@ def _say_up(screen: Screen) -> None:
     if home.person in home.people:
         screen.say(f"  you are {safe(home.person)}" + (", or with --as NAME somebody else" if home.people[1:] else ""))
     else:
-        screen.say(f"  say who you are with --as NAME: {safe(', '.join(home.people) or 'nobody is in people.yaml')}")
+        screen.say(f"  say who you are with --as NAME: {safe(', '.join(home.people) or 'nobody has a session here')}")
     screen.say(f"  its log is {safe(str(home.path / 'up.log'))}")
     screen.say("  signoff init DIR  writes a pipeline to begin with;  signoff down  stops it")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 from urllib.parse import quote
 
 from signoff.sdk.errors import ApiError
+from signoff.sdk.people import People
 from signoff.sdk.transport import Content, Transport
 from signoff.wire.absence import DelegationBody, DelegationRequest
 from signoff.wire.body import Body, Page, Place
@@ -88,6 +89,11 @@ class Client:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    @property
+    def people(self) -> People:
+        """Who there is and how they come in."""
+        return People(self._http)
 
     # who, and what waits
 

@@ -8,13 +8,15 @@ from urllib.parse import urlsplit
 
 import structlog
 from fastapi import APIRouter, FastAPI
+from starlette.datastructures import MutableHeaders
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from signoff import __version__
-from signoff.api import absence, catalogue, emergencies, environments, gates, health, problems, replay, runs
+from signoff.api import absence, catalogue, emergencies, environments, gates, health, people, problems, replay, runs
 from signoff.service.desk import Desk
 from signoff.store.audit import REQUEST_ID
+from signoff.web.app import create_pages
 
 LOG = structlog.get_logger("signoff.http")
 PREFIX = "/api/v1"
@@ -34,16 +36,30 @@ def create_app(desk: Desk) -> FastAPI:
     app.state.desk = desk
     app.state.measures = health.Measures(desk)
     rest = APIRouter(prefix=PREFIX)
-    for part in (runs, gates, catalogue, environments, absence, emergencies, replay):
+    for part in (runs, gates, catalogue, environments, absence, emergencies, replay, people):
         rest.include_router(part.router)
     app.include_router(rest)
     app.include_router(health.router)
     problems.install(app)
+    app.add_middleware(PagesBeside, pages=create_pages(app.state))
     # A page of another site must not reach a server on loopback by renaming it.
     hosts = {"localhost", "127.0.0.1", "[::1]", "testserver", urlsplit(desk.url).hostname or "localhost"}
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=sorted(hosts), www_redirect=False)
     app.add_middleware(RequestId, measures=app.state.measures)
     return app
+
+
+class PagesBeside:
+    """Sends what is not for programs to the pages, so that they have error pages and headers of their own."""
+
+    def __init__(self, app: ASGIApp, pages: ASGIApp) -> None:
+        self._app = app
+        self._pages = pages
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        is_page = scope["type"] == "http" and scope["path"] not in _QUIET and not scope["path"].startswith("/api/")
+        await (self._pages if is_page else self._app)(scope, receive, send)
 
 
 class RequestId:
@@ -67,8 +83,10 @@ class RequestId:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                security = (b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store")
-                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode()), *security]
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-Id"] = request_id
+                headers["X-Content-Type-Options"] = "nosniff"
+                headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
         try:

@@ -7,16 +7,18 @@ import os
 import socket
 import subprocess
 import sys
+from contextlib import closing
 from typing import Any
 
 import structlog
 import uvicorn
 
 from signoff.bootstrap import configure_logs, read_administration, stop_machine, wire_desk
-from signoff.bootstrap.people import current_person
+from signoff.bootstrap.people import check_identity, current_person, first_link
 from signoff.domain.errors import ConflictError
 from signoff.server.app import create_app
-from signoff.server.state import check_host, end, read_state, refuse_twice, with_port
+from signoff.server.state import end, is_loopback, read_state, refuse_twice, with_port
+from signoff.service.desk import Desk
 from signoff.settings import Settings, prepare_home
 
 LOG = structlog.get_logger("signoff.up")
@@ -32,11 +34,13 @@ def serve(settings: Settings, host: str, port: int) -> None:
 
 
 def _serve(settings: Settings, host: str, port: int, *, on_ready: Any) -> None:
-    check_host(host)
+    is_local = is_loopback(host)
     settings = with_port(settings, port)
     listener = _listen(host, port)
-    with wire_desk(settings) as desk:
-        read_administration(settings, desk)
+    with closing(listener), wire_desk(settings) as desk:
+        if not is_local:
+            check_identity(desk, host)
+        read_administration(settings, desk, is_local=is_local)
         config = uvicorn.Config(
             create_app(desk),
             loop="uvloop",
@@ -48,8 +52,22 @@ def _serve(settings: Settings, host: str, port: int, *, on_ready: Any) -> None:
             limit_concurrency=2000,
         )
         on_ready()
-        LOG.info("listening, on loopback only until people can sign in", url=settings.url)
+        LOG.info("listening", url=settings.url, host=host, reached_by="this machine only" if is_local else "others")
+        _show_first_link(desk)
         uvicorn.Server(config).run(sockets=[listener])
+
+
+def _show_first_link(desk: Desk) -> None:
+    """Print the link that makes the first administrator, while none can sign in. Printed, never logged."""
+    link = first_link(desk)
+    if link is not None:
+        who = f"lets {link.link.person} sign in as administrator" if link.link.person else "makes an administrator"
+        until = f"{link.link.expires_at:%Y-%m-%d %H:%M} UTC"
+        print(  # noqa: T201 - for whoever starts the server; a log would keep it
+            f"Nobody can sign in with a browser yet. This link {who}; it works once, until {until}:\n  {link.url}",
+            file=sys.stderr,
+            flush=True,
+        )
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -73,7 +91,7 @@ def up(settings: Settings, host: str, port: int) -> None:
     Raises:
         ConflictError: it is up already.
     """
-    check_host(host)
+    is_loopback(host)
     prepare_home(settings)
     settings = with_port(settings, port)
     refuse_twice(settings)

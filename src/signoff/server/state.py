@@ -11,23 +11,30 @@ import signal
 import time
 from contextlib import suppress
 from dataclasses import replace
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 from signoff.domain.errors import ConfigurationError, ConflictError
 from signoff.settings import DEFAULT_URL, Settings
 
-LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _GOES_WITHIN = 30.0
 
 
-def check_host(host: str) -> None:
-    """ConfigurationError for an address that others could reach: there is no sign-in yet."""
-    if host not in LOOPBACK:
+def is_loopback(host: str) -> bool:
+    """Whether nobody but this machine reaches a server that listens on `host`.
+
+    Raises:
+        ConfigurationError: it is no address.
+    """
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError as error:
         raise ConfigurationError(
-            f"{host} can be reached by others, and this version has no sign-in yet.",
-            "Listen on 127.0.0.1 (the default), and reach it through SSH.",
-        )
+            f"{host!r} is not an address to listen on.", "Say 127.0.0.1 (the default), 0.0.0.0, or an address of yours."
+        ) from error
 
 
 def with_port(settings: Settings, port: int) -> Settings:

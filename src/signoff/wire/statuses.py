@@ -5,6 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from signoff.domain import errors
+from signoff.domain.account_errors import TooManyAttemptsError
 
 STATUS: dict[type[errors.SignoffError], HTTPStatus] = {
     errors.NotAuthenticatedError: HTTPStatus.UNAUTHORIZED,
@@ -15,6 +16,7 @@ STATUS: dict[type[errors.SignoffError], HTTPStatus] = {
     errors.InvalidError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.ConfigurationError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.UnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
+    TooManyAttemptsError: HTTPStatus.TOO_MANY_REQUESTS,
 }
 """The nearest ancestor of a refusal's class decides."""
 
