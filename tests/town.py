@@ -214,6 +214,17 @@ class Town(RuleBasedStateMachine):
         who = data.draw(st.sampled_from(self._half_decided()))
         self._move({**self.folk, who: replace(self.folk[who], groups=frozenset())})
 
+    @precondition(lambda self: bool(self._half_decided()))
+    @rule(data=st.data())
+    def somebody_who_approved_is_out_while_others_approve(self, data: st.DataObject) -> None:
+        who = data.draw(st.sampled_from(self._half_decided()))
+        run, gate = data.draw(st.sampled_from(self.waiting()))
+        self._move({**self.folk, who: replace(self.folk[who], groups=frozenset())})
+        for by in self._wanted(run, gate)[: data.draw(st.integers(1, 2))]:
+            self.do(lambda by=by: self._decide(run, gate, by, Verdict.APPROVE))  # type: ignore[misc]
+        self.nothing_was_deployed_without_its_rules()
+        self._move(self.home)
+
     def _move(self, folk: dict[str, Person]) -> None:
         if self.do(lambda: apply_people(self.house.desk, SYSTEM, self._directory(folk), {})):
             self.folk = folk
