@@ -1,0 +1,106 @@
+"""Signing in and out, and the one-time links by which people set their first or next password."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request, Response
+
+from signoff.domain.account import SESSION_LASTS, Purpose
+from signoff.domain.account_errors import PasswordError, PersonError, SignInError, TooManyAttemptsError
+from signoff.service.accounts import find_link, use_link
+from signoff.service.sessions import revoke_session
+from signoff.service.sessions import sign_in as sign_in_by_password
+from signoff.web.cookies import SESSION, VISIT, drop_cookie, read_cookie, set_cookie
+from signoff.web.destination import HOME, safe_path
+from signoff.web.page import redirect, render
+from signoff.web.visitor import DeskOf, Visitor
+from signoff.wire.statuses import status_of
+
+router = APIRouter()
+Typed = Annotated[str, Form(max_length=1000)]
+_HEADLINES = {
+    Purpose.FIRST_ADMIN: "Set up the first administrator",
+    Purpose.INVITE: "Welcome to signoff",
+    Purpose.RESET: "Set a new password",
+}
+
+
+def caller(request: Request) -> dict[str, str]:
+    """Where a sign-in comes from, as its session remembers it."""
+    return {
+        "address": request.client.host if request.client is not None else "",
+        "agent": request.headers.get("user-agent", ""),
+    }
+
+
+def let_in(request: Request, secret: str, path: str, said: str | None = None) -> Response:
+    """Give the browser its session, in place of any that it had, and go on to `path`."""
+    response = redirect(request, path, said)
+    set_cookie(request, response, SESSION, secret, lasts=SESSION_LASTS)
+    if read_cookie(request, VISIT) is not None:
+        drop_cookie(request, response, VISIT)
+    return response
+
+
+def check_same(password: str, again: str) -> None:
+    """PasswordError when what was typed twice is not the same."""
+    if password != again:
+        raise PasswordError("The two passwords are not the same.", "Type both once more.")
+
+
+@router.get("/sign-in")
+def show_sign_in(request: Request, visitor: Visitor, next: str = HOME) -> Response:  # noqa: A002 - the query's name
+    """The form; whoever is signed in already goes on."""
+    if visitor is not None:
+        return redirect(request, safe_path(next))
+    return render(request, "sign_in.html", next=safe_path(next), name="", problem=None)
+
+
+@router.post("/sign-in")
+def take_sign_in(
+    request: Request,
+    desk: DeskOf,
+    name: Typed = "",
+    password: Typed = "",
+    next: Typed = HOME,  # noqa: A002 - the form's name
+) -> Response:
+    """Open a session for whoever knows the password."""
+    try:
+        secret = sign_in_by_password(desk, name.strip(), password, **caller(request))
+    except (SignInError, TooManyAttemptsError) as error:
+        values = {"next": safe_path(next), "name": name, "problem": error}
+        return render(request, "sign_in.html", status=status_of(error).value, **values)
+    return let_in(request, secret, safe_path(next))
+
+
+@router.post("/sign-out")
+def sign_out(request: Request, desk: DeskOf, visitor: Visitor) -> Response:
+    """End the present session, here and on the server."""
+    if visitor is not None and visitor.credential_id is not None:
+        revoke_session(desk, visitor, visitor.credential_id)
+    response = redirect(request, "/sign-in", "You are signed out.")
+    drop_cookie(request, response, SESSION)
+    return response
+
+
+@router.get("/link")
+def show_link(request: Request, desk: DeskOf, code: str = "") -> Response:
+    """What a one-time link is for, and the form that uses it. Looking at it does not use it up."""
+    link = find_link(desk, code)
+    return render(request, "link.html", link=link, headline=_HEADLINES[link.purpose], code=code, name="", problem=None)
+
+
+@router.post("/link")
+def take_link(
+    request: Request, desk: DeskOf, code: Typed = "", name: Typed = "", password: Typed = "", again: Typed = ""
+) -> Response:
+    """Set the password and sign in."""
+    link = find_link(desk, code)
+    try:
+        check_same(password, again)
+        secret = use_link(desk, code, password, name=name, **caller(request))
+    except (PasswordError, PersonError) as error:
+        values = {"link": link, "headline": _HEADLINES[link.purpose], "code": code, "name": name, "problem": error}
+        return render(request, "link.html", status=status_of(error).value, **values)
+    return let_in(request, secret, HOME, "Your password is set, and you are signed in.")
