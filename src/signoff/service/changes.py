@@ -32,10 +32,14 @@ _MOST_FILES = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """Since the version that is live where the run is going, and since the attempt before; None: there is none."""
+    """Since the version that is live where the run is going, and since the attempt before; None: there is none.
+
+    `live` is the version that serves there now, whatever its bytes.
+    """
 
     since_champion: Changes | None
     since_last: Changes | None
+    live: str | None = None
 
 
 def what_changed(desk: Desk, actor: Actor, run_id: str, number: int | None = None) -> Changed:
@@ -48,7 +52,8 @@ def what_changed(desk: Desk, actor: Actor, run_id: str, number: int | None = Non
         if present is None or present.version is None:
             return Changed(None, None)
         former = _attempt_before(attempts, present)
-        champion = _champion(tx, run, present.version)
+        live = _live(tx, run)
+        champion = live if live is not None and live[0].digest != present.version.digest else None
         theirs = runs.get_run(tx, champion[0].run_id) if champion is not None else None
     mine = _side("this version", present.version, run, desk.blobs)
     since_last = since_champion = None
@@ -59,7 +64,7 @@ def what_changed(desk: Desk, actor: Actor, run_id: str, number: int | None = Non
         deployed, version = champion
         label = f"v{version.version}, live in {deployed.environment}"
         since_champion = changes_between(_side(label, version, theirs, desk.blobs), mine)
-    return Changed(since_champion, since_last)
+    return Changed(since_champion, since_last, live[1].version if live is not None else None)
 
 
 def _attempt_before(attempts: Sequence[Attempt], present: Attempt) -> Attempt | None:
@@ -68,13 +73,11 @@ def _attempt_before(attempts: Sequence[Attempt], present: Attempt) -> Attempt | 
     return max(earlier, key=lambda attempt: attempt.number, default=None)
 
 
-def _champion(tx: Transaction, run: Run, version: ModelVersion) -> tuple[Deployment, ModelVersion] | None:
-    """What is live in the first environment that the run deploys to, unless it is this very version."""
+def _live(tx: Transaction, run: Run) -> tuple[Deployment, ModelVersion] | None:
+    """What is live in the first environment that the run deploys to."""
     step = run.pipeline.deployment_after(0)
     live = deployments.find_live(tx, step.environment if step is not None else LOCAL.name, run.model)
-    if live is None or live.digest == version.digest:
-        return None
-    return live, deployments.get_version(tx, live.id)
+    return (live, deployments.get_version(tx, live.id)) if live is not None else None
 
 
 def _side(label: str, version: ModelVersion, run: Run, blobs: Blobs) -> Side:
