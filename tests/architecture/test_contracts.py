@@ -61,6 +61,10 @@ OFFENCES: Mapping[str, tuple[tuple[str, str], ...]] = {
     ),
     "yaml": (("settings.py", "import yaml"),),
     "heavy": (("engine/outputs.py", "def _late() -> None:\n    import pandas as pd"),),
+    "outbound": (
+        ("service/tokens.py", "def _late() -> None:\n    import httpx2"),
+        ("adapters/runner/local.py", "from httpcore2 import ConnectionPool"),
+    ),
 }
 """Contract id -> lines that must each break it: (file of the package, what is added to its end)."""
 
