@@ -126,11 +126,11 @@ def fill(made: Stage, count: int) -> int:
     return len(base)
 
 
-def read(desk: Desk, slices: tuple[str, ...]) -> int:
+def read(desk: Desk, *, with_slices: bool) -> int:
     """The floor: fetch and parse, and judge nothing."""
     names = ("accuracy", "auc")
     with desk.database.read() as tx:
-        past = history.list_attempts(tx, "model-0", since=None, metrics=names, slices=slices)
+        past = history.list_attempts(tx, "model-0", since=None, metrics=names, with_slices=with_slices)
         return sum(len(attempt.evidence) for attempt in past)
 
 
@@ -148,7 +148,7 @@ def measure(made: Stage, count: int, rounds: int, *, profile: bool) -> dict[str,
             took: dict[str, list[float]] = {"floor": [], "replay": [], "processor": []}
             for _ in range(rounds):
                 began = time.perf_counter()
-                assert read(desk, ("region",) if with_slices else ()) >= count
+                assert read(desk, with_slices=with_slices) >= count
                 took["floor"].append(time.perf_counter() - began)
                 began, spent = time.perf_counter(), time.process_time()
                 found = replay_policy(desk, reader, draft).replay

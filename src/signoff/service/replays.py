@@ -62,8 +62,8 @@ def replay_policy(
                 environment = environments.get(target.environment) if target is not None else None
                 accepts[step.name] = (environment or environments[LOCAL.name]).accept_claimed
         checks = [check for step in draft.steps if isinstance(step, TestStep) for check in step.checks]
-        columns = {check.for_each for check in checks if check.for_each is not None}
-        past = history.list_attempts(tx, named, since=started, metrics=metrics_of(draft), slices=columns)
+        with_slices = any(check.for_each is not None for check in checks)
+        past = history.list_attempts(tx, named, since=started, metrics=metrics_of(draft), with_slices=with_slices)
         return Replayed(named, draft, started, replay(draft, past, accepts))
 
 

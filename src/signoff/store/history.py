@@ -20,7 +20,8 @@ from signoff.store import codec
 from signoff.store.database import Transaction
 from signoff.store.tables import attempts, decisions, gates, runs, steps
 
-_BATCH = 500
+_BATCH, _BATCH_WITH_SLICES = 500, 25
+"""Attempts whose evidence is held at once; with slices each is a thousand objects."""
 _EVIDENCE = text(
     """
     SELECT digest, jsonb_build_object(
@@ -30,11 +31,8 @@ _EVIDENCE = text(
         'test_set', whole -> 'test_set',
         'metrics', jsonb_path_query_array(whole, '$.metrics[*] ? (@.name == $n[*])', wanted),
         'comparisons', coalesce(jsonb_path_query_array(whole, '$.comparisons[*] ? (@.metric == $n[*])', wanted), '[]'),
-        'slices', CASE WHEN cardinality(CAST(:columns AS text[])) > 0
-            THEN jsonb_path_query_array(
-                whole, '$.slices[*] ? (@.metric == $n[*] && @.columns.size() == 1 && @.columns[0] == $c[*])', wanted
-            )
-            ELSE '[]' END,
+        -- Whole: to pick among them here takes longer than to read them all.
+        'slices', CASE WHEN :with_slices THEN coalesce(whole -> 'slices', '[]') ELSE '[]' END,
         'champion', CASE WHEN jsonb_typeof(whole -> 'champion') = 'object' THEN jsonb_build_object(
             'version', whole -> 'champion' -> 'version',
             'digest', whole -> 'champion' -> 'digest',
@@ -54,12 +52,12 @@ _EVIDENCE = text(
 
 
 def list_attempts(
-    tx: Transaction, model: str, *, since: datetime | None, metrics: Collection[str], slices: Collection[str] = ()
+    tx: Transaction, model: str, *, since: datetime | None, metrics: Collection[str], with_slices: bool
 ) -> Iterator[PastAttempt]:
     """Every attempt of `model` that got as far as a decision by checks, policy or people, oldest first.
 
-    `since`: of runs that began then or later. Their evidence holds what is said of `metrics`, and of the
-    slices by the columns `slices`.
+    `since`: of runs that began then or later. Their evidence holds what is said of `metrics`, and of
+    slices only if asked for.
     """
     tested = (
         select(
@@ -114,9 +112,10 @@ def list_attempts(
     )
     if since is not None:
         query = query.where(runs.c.created_at >= since)
-    for rows in tx.execution_options(yield_per=_BATCH).execute(query).partitions():
+    batch = _BATCH_WITH_SLICES if with_slices else _BATCH
+    for rows in tx.execution_options(yield_per=batch).execute(query).partitions():
         wanted = [digest for row in rows for digest in row.digests or ()]
-        found = _list_evidence(tx, wanted, metrics, slices)
+        found = _list_evidence(tx, wanted, metrics, with_slices=with_slices)
         for row in rows:
             if row.is_unfinished and not row.gates:
                 continue
@@ -132,10 +131,10 @@ def list_attempts(
 
 
 def _list_evidence(
-    tx: Transaction, digests: list[str], metrics: Collection[str], slices: Collection[str]
+    tx: Transaction, digests: list[str], metrics: Collection[str], *, with_slices: bool
 ) -> dict[str, Evidence]:
     """Digest -> evidence about `metrics`; what is not asked for never leaves the database."""
-    names, columns = sorted(metrics), sorted(slices)
-    values = {"digests": digests, "names": names, "wanted": json.dumps({"n": names, "c": columns}), "columns": columns}
+    names = sorted(metrics)
+    values = {"digests": digests, "names": names, "wanted": json.dumps({"n": names}), "with_slices": with_slices}
     found = tx.execute(_EVIDENCE, values)
     return {row.digest: codec.EVIDENCE.validate_json(row.document) for row in found}
