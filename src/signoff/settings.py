@@ -10,10 +10,12 @@ import difflib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from signoff.domain.errors import ConfigurationError
+from signoff.domain.secret import Secret
 
 KNOWN = frozenset(
     {
@@ -24,6 +26,9 @@ KNOWN = frozenset(
         "SIGNOFF_URL",
         "SIGNOFF_SERVER",
         "SIGNOFF_TOKEN",
+        "SIGNOFF_ID_TOKEN",
+        "SIGNOFF_TRUSTED_PROXIES",
+        "SIGNOFF_OUTBOUND_ALLOW",
         "SIGNOFF_LOG_FORMAT",
         "SIGNOFF_STEP_MEMORY_LIMIT",
         "SIGNOFF_HEARTBEAT",
@@ -55,23 +60,25 @@ _PREFIXES = ("SIGNOFF_PARAM_", "SIGNOFF_OIDC_", "SIGNOFF_TEST_")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What an administrator chose. Secrets do not show in `repr`."""
+    """What an administrator chose. What may hold a password is a `Secret`: it shows in no log and no traceback."""
 
     home: Path
     url: str = DEFAULT_URL
-    database_url: str | None = field(default=None, repr=False)
-    migrate_database_url: str | None = field(default=None, repr=False)
+    database_url: Secret | None = None
+    migrate_database_url: Secret | None = None
     storage_url: str | None = field(default=None, repr=False)
-    tracking_uri: str | None = field(default=None, repr=False)
-    registry_uri: str | None = field(default=None, repr=False)
+    tracking_uri: Secret | None = None
+    registry_uri: Secret | None = None
     log_format: str = "human"
     step_memory_limit: int | None = None
     heartbeat: float = DEFAULT_HEARTBEAT
+    trusted_proxies: tuple[str, ...] = ()
+    outbound_allow: tuple[str, ...] = ()
 
     @property
     def mlflow_uri(self) -> str:
         """The tracking server, or a SQLite file in the home."""
-        return self.tracking_uri or f"sqlite:///{self.home / 'mlflow.db'}"
+        return self.tracking_uri.reveal() if self.tracking_uri else f"sqlite:///{self.home / 'mlflow.db'}"
 
     @property
     def state_file(self) -> Path:
@@ -139,14 +146,16 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
     return Settings(
         home=default_home(env),
         url=url.rstrip("/"),
-        database_url=value("SIGNOFF_DATABASE_URL"),
-        migrate_database_url=value("SIGNOFF_MIGRATE_DATABASE_URL"),
+        database_url=_secret(value("SIGNOFF_DATABASE_URL")),
+        migrate_database_url=_secret(value("SIGNOFF_MIGRATE_DATABASE_URL")),
         storage_url=storage,
-        tracking_uri=env.get("MLFLOW_TRACKING_URI") or None,
-        registry_uri=env.get("MLFLOW_REGISTRY_URI") or None,
+        tracking_uri=_secret(env.get("MLFLOW_TRACKING_URI")),
+        registry_uri=_secret(env.get("MLFLOW_REGISTRY_URI")),
         log_format=log_format,
         step_memory_limit=int(limit) if limit else None,
         heartbeat=_seconds("SIGNOFF_HEARTBEAT", value("SIGNOFF_HEARTBEAT"), DEFAULT_HEARTBEAT),
+        trusted_proxies=_proxies(value("SIGNOFF_TRUSTED_PROXIES")),
+        outbound_allow=_entries(value("SIGNOFF_OUTBOUND_ALLOW")),
     )
 
 
@@ -175,6 +184,34 @@ def _value(environment: Mapping[str, str], name: str) -> str | None:
         raise ConfigurationError(
             f"{name}_FILE points to {file}, which cannot be read: {error.strerror}.", "Mend the path or its rights."
         ) from error
+
+
+def _secret(given: str | None) -> Secret | None:
+    return Secret(given) if given else None
+
+
+def _entries(given: str | None) -> tuple[str, ...]:
+    """What stands between commas."""
+    return tuple(entry.strip() for entry in (given or "").split(",") if entry.strip())
+
+
+def _proxies(given: str | None) -> tuple[str, ...]:
+    """The addresses and networks of the proxies whose word about the caller's address is taken."""
+    entries = _entries(given)
+    for entry in entries:
+        try:
+            network = ip_network(entry)
+        except ValueError as error:
+            raise ConfigurationError(
+                f"SIGNOFF_TRUSTED_PROXIES names {entry!r}: {error}.",
+                "List the proxies' own addresses or networks, such as 10.0.0.7 or 10.0.0.0/24.",
+            ) from error
+        if network.prefixlen == 0:
+            raise ConfigurationError(
+                f"SIGNOFF_TRUSTED_PROXIES names everybody ({entry}).",
+                "Anybody could then pretend to come from anywhere: list the proxies' own addresses.",
+            )
+    return entries
 
 
 def _seconds(name: str, given: str | None, otherwise: float) -> float:

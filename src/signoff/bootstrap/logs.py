@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 
+from signoff.domain.secret import redacted
 from signoff.store.audit import REQUEST_ID
 
 _QUIET = ("alembic", "procrastinate", "httpx2", "httpcore", "uvicorn.access", "mlflow", "asgiref", "asyncio")
@@ -40,7 +41,7 @@ def configure_logs(log_format: str) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderers],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderers, _redact],
         )
     )
     root = logging.getLogger()
@@ -48,6 +49,11 @@ def configure_logs(log_format: str) -> None:
     root.setLevel(logging.INFO)
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _redact(_logger: Any, _method: str, line: str) -> str:
+    """The last look at a whole line, whoever wrote it and whatever traceback it carries."""
+    return redacted(line)
 
 
 def _add_request(_logger: Any, _method: str, line: dict[str, Any]) -> dict[str, Any]:

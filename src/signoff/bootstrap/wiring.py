@@ -19,6 +19,7 @@ from signoff.adapters.registry.mlflow import MlflowRegistry
 from signoff.adapters.runner.local import Limits, LocalRunner
 from signoff.adapters.runner.snapshot import unpack
 from signoff.domain.errors import ConfigurationError
+from signoff.domain.secret import reveal
 from signoff.engine.machinery import Machinery
 from signoff.service.desk import Desk
 from signoff.settings import Settings, prepare_home
@@ -49,7 +50,7 @@ def open_database(settings: Settings, *, connections: int) -> Iterator[Database]
                 database.close()
         return
     migrate_external(settings)
-    database = Database(settings.database_url, pool_size=connections)
+    database = Database(settings.database_url.reveal(), pool_size=connections)
     try:
         yield database
     finally:
@@ -60,8 +61,9 @@ def migrate_external(settings: Settings) -> None:
     """Bring the external database to the newest schema; its service role is granted what it needs."""
     if settings.database_url is None:
         raise ConfigurationError("No SIGNOFF_DATABASE_URL is set.", "Set it, or use the embedded database.")
-    owner = settings.migrate_database_url or settings.database_url
-    role = conninfo_to_dict(settings.database_url).get("user")
+    own = settings.database_url.reveal()
+    owner = settings.migrate_database_url.reveal() if settings.migrate_database_url else own
+    role = conninfo_to_dict(own).get("user")
     is_lesser = role is not None and role != conninfo_to_dict(owner).get("user")
     upgrade(owner, service_role=str(role) if is_lesser else None)
 
@@ -86,7 +88,7 @@ def _blobs(settings: Settings) -> FileBlobs:
 
 
 def _registry(settings: Settings, work: Path) -> MlflowRegistry:
-    return MlflowRegistry(settings.mlflow_uri, settings.registry_uri, work)
+    return MlflowRegistry(settings.mlflow_uri, reveal(settings.registry_uri), work)
 
 
 def _work(settings: Settings, part: str) -> Path:

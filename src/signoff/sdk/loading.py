@@ -7,6 +7,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from signoff.domain.errors import ModelNotFoundError
+from signoff.domain.secret import reveal
 from signoff.sdk.connection import connect
 from signoff.settings import read_settings
 
@@ -38,4 +39,5 @@ def load_model(name: str, *, environment: str, client: Client | None = None) -> 
 
     settings = read_settings(os.environ)
     source = f"models:/{live[0].model}/{live[0].version}"
-    return load_verified(source, live[0].digest, tracking_uri=settings.mlflow_uri, registry_uri=settings.registry_uri)
+    registry = reveal(settings.registry_uri)
+    return load_verified(source, live[0].digest, tracking_uri=settings.mlflow_uri, registry_uri=registry)
