@@ -146,8 +146,9 @@ def _with_first_administrator(tx: Transaction, directory: Directory, name: str, 
         raise _no_link()
     at = desk.clock()
     former = directory.people.get(name)
-    if former is None and name.casefold() in {known.casefold() for known in directory.people}:
-        raise PersonError(f"Somebody is called {name} already, give or take upper case.", "Write it as they do.")
+    taken = next((known for known in directory.people if known.casefold() == name.casefold()), name)
+    if taken != name:
+        raise PersonError(f"Somebody is called {taken} already, give or take upper case.", "Write it as they do.")
     person = replace(former or Person(name), is_active=True)
     person = replace(person, roles=person.roles | {Role.ADMIN})
     if person == former:

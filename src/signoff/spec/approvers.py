@@ -63,23 +63,24 @@ def check_rules(rules: Sequence[RuleSpec], directory: Directory) -> Iterator[tup
 
 
 class _Eligible:
-    """Who can give the approvals of a rule: approvers of `model`, without `excluded` (the submitter)."""
+    """Who can give the approvals of a rule: approvers of `model`, without any account of `excluded` (the submitter)."""
 
     def __init__(self, directory: Directory, model: str | None, excluded: str | None) -> None:
         self.directory = directory
         self.model = model
         self.excluded = excluded
+        self.barred = directory.accounts_of(excluded) if excluded is not None else frozenset[str]()
 
     def unfilled(self, rules: Sequence[RuleSpec]) -> list[RuleSpec]:
         """Those of `rules` that cannot be filled by themselves; else the first that the others leave no people for."""
-        people = {rule.name: self.people(rule) for rule in rules}
+        people = {rule.name: self.directory.humans(self.people(rule)) for rule in rules}
         short = [rule for rule in rules if len(people[rule.name]) < rule.required_approvals]
         together = is_satisfiable(rules, people) if not short else None
         return short or ([together] if together is not None else [])
 
     def people(self, rule: RuleSpec) -> frozenset[str]:
         """Everybody who can give an approval of `rule`."""
-        return self._approvers(rule) - {self.excluded or ""}
+        return self._approvers(rule) - self.barred
 
     def explain(self, rule: RuleSpec) -> tuple[str, str]:
         """Why `rule` cannot be filled, and what to do about it."""
@@ -88,9 +89,11 @@ class _Eligible:
         if len(people) >= rule.required_approvals:
             message = f"needs {number}, but its people ({', '.join(people)}) are needed for the other rules too"
             return message, "one person counts for one rule only; name more people"
-        is_barred = self.excluded in self._approvers(rule)
-        if not people and is_barred:
-            message = f"the only approver is the submitter {self.excluded}, who may not approve their own model"
+        barred = sorted(self.barred & self._approvers(rule))
+        if not people and barred:
+            who = f"the submitter {self.excluded}"
+            who = who if self.excluded in barred else f"{barred[0]}, an account of {who}"
+            message = f"the only approver is {who}, who may not approve their own model"
             return message, "add another approver or say allow_self_approval: true"
         named = {name for reference in rule.approvers for name in self.directory.members(reference)}
         if not people and not named:
@@ -105,7 +108,7 @@ class _Eligible:
         can = "1 person can give it" if len(people) == 1 else f"{len(people)} people can give them"
         can = can.replace("give it", "give one") if rule.required_approvals > 1 else can
         message = f"needs {number} but only {can}: {', '.join(people)}"
-        if is_barred:
+        if barred:
             message += f"; the submitter {self.excluded} may not approve their own model"
         return message, "name more people, or require fewer"
 
