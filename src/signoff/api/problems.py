@@ -94,7 +94,7 @@ def _malformed(request: Request, error: Exception) -> JSONResponse:  # noqa: ARG
 
 def _http(request: Request, error: Exception) -> JSONResponse:
     status = HTTPStatus(error.status_code) if isinstance(error, HTTPException) else HTTPStatus.INTERNAL_SERVER_ERROR
-    code = {404: "not_found", 405: "method_not_allowed"}.get(status.value, "refused")
+    code = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}.get(status.value, "refused")
     what = {
         404: f"There is nothing at {request.url.path}.",
         405: f"{request.method} is not possible at {request.url.path}.",

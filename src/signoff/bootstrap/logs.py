@@ -51,7 +51,7 @@ def configure_logs(log_format: str) -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
-def _redact(_logger: Any, _method: str, line: str) -> str:
+def _redact(_logger: Any, _method: str, line: Any) -> str:
     """The last look at a whole line, whoever wrote it and whatever traceback it carries."""
     return redacted(line)
 

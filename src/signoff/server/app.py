@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from signoff import __version__
 from signoff.api import absence, catalogue, emergencies, environments, gates, health, people, problems, replay, runs
+from signoff.server.limits import BodyLimit
 from signoff.service.desk import Desk
 from signoff.store.audit import REQUEST_ID
 from signoff.web.app import create_pages
@@ -21,6 +22,9 @@ from signoff.web.app import create_pages
 LOG = structlog.get_logger("signoff.http")
 PREFIX = "/api/v1"
 _QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
+_NOTHING = "default-src 'none'; frame-ancestors 'none'"
+"""The policy of what is no page: should a browser show it, it loads and runs nothing."""
+_HSTS = "max-age=31536000; includeSubDomains"
 
 
 def create_app(desk: Desk) -> FastAPI:
@@ -41,11 +45,12 @@ def create_app(desk: Desk) -> FastAPI:
     app.include_router(rest)
     app.include_router(health.router)
     problems.install(app)
+    app.add_middleware(BodyLimit)
     app.add_middleware(PagesBeside, pages=create_pages(app.state))
     # A page of another site must not reach a server on loopback by renaming it.
     hosts = {"localhost", "127.0.0.1", "[::1]", "testserver", urlsplit(desk.url).hostname or "localhost"}
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=sorted(hosts), www_redirect=False)
-    app.add_middleware(RequestId, measures=app.state.measures)
+    app.add_middleware(RequestId, measures=app.state.measures, is_https=urlsplit(desk.url).scheme == "https")
     return app
 
 
@@ -63,11 +68,15 @@ class PagesBeside:
 
 
 class RequestId:
-    """Names each request (or takes the name it came with), and logs, counts and times its answer."""
+    """Names each request (or takes the name it came with), and logs, counts and times its answer.
 
-    def __init__(self, app: ASGIApp, measures: health.Measures) -> None:
+    Every answer, of pages and of REST, carries the security headers that hold for all.
+    """
+
+    def __init__(self, app: ASGIApp, measures: health.Measures, *, is_https: bool) -> None:
         self._app = app
         self._measures = measures
+        self._is_https = is_https
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -87,6 +96,9 @@ class RequestId:
                 headers["X-Request-Id"] = request_id
                 headers["X-Content-Type-Options"] = "nosniff"
                 headers.setdefault("Cache-Control", "no-store")
+                headers.setdefault("Content-Security-Policy", _NOTHING)
+                if self._is_https:
+                    headers.setdefault("Strict-Transport-Security", _HSTS)
             await send(message)
 
         try:

@@ -12,11 +12,13 @@ from typing import Any
 
 import structlog
 import uvicorn
+from starlette.types import ASGIApp
 
 from signoff.bootstrap import configure_logs, read_administration, stop_machine, wire_desk
 from signoff.bootstrap.people import check_identity, current_person, first_link
 from signoff.domain.errors import ConflictError
 from signoff.server.app import create_app
+from signoff.server.protocol import GuardedProtocol
 from signoff.server.state import end, is_loopback, read_state, refuse_twice, with_port
 from signoff.service.desk import Desk
 from signoff.settings import Settings, prepare_home
@@ -41,20 +43,29 @@ def _serve(settings: Settings, host: str, port: int, *, on_ready: Any) -> None:
         if not is_local:
             check_identity(desk, host)
         read_administration(settings, desk, is_local=is_local)
-        config = uvicorn.Config(
-            create_app(desk),
-            loop="uvloop",
-            http="httptools",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=_OPEN_STREAMS_GET,
-            limit_concurrency=2000,
-        )
+        config = listening(create_app(desk), settings)
         on_ready()
         LOG.info("listening", url=settings.url, host=host, reached_by="this machine only" if is_local else "others")
         _show_first_link(desk)
         uvicorn.Server(config).run(sockets=[listener])
+
+
+def listening(app: ASGIApp, settings: Settings) -> uvicorn.Config:
+    """How `app` is served: with limits to size and time, and no belief in headers but those of trusted proxies."""
+    return uvicorn.Config(
+        app,
+        loop="uvloop",
+        http=GuardedProtocol,
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=_OPEN_STREAMS_GET,
+        limit_concurrency=2000,
+        # The library would believe any caller on loopback.
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=list(settings.trusted_proxies),
+    )
 
 
 def _show_first_link(desk: Desk) -> None:
