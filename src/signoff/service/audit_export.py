@@ -10,7 +10,7 @@ from signoff.domain.actor import Actor
 from signoff.domain.audit import AuditEvent, Event
 from signoff.domain.errors import InvalidError
 from signoff.service.desk import Desk
-from signoff.service.privacy import find_run_id, hidden_models
+from signoff.service.privacy import find_run_id, hidden_models, veiled
 from signoff.store import runs
 from signoff.store.audit import list_events
 
@@ -39,7 +39,7 @@ def export_audit(
             run_id = find_run_id(tx, actor, run_id)
             authorize(actor, Do.READ, Resource(runs.get_run(tx, run_id).model))
         hidden = hidden_models(tx, actor)
-    return _lines(desk, run_id, model, type, by, hidden)
+    return _lines(desk, actor, run_id, model, type, by, hidden)
 
 
 def check_type(name: str | None) -> None:
@@ -49,7 +49,13 @@ def check_type(name: str | None) -> None:
 
 
 def _lines(
-    desk: Desk, run_id: str | None, model: str | None, kind: str | None, by: str | None, hidden: tuple[str, ...]
+    desk: Desk,
+    actor: Actor,
+    run_id: str | None,
+    model: str | None,
+    kind: str | None,
+    by: str | None,
+    hidden: tuple[str, ...],
 ) -> Iterator[bytes]:
     after: int | None = None
     while True:
@@ -57,7 +63,7 @@ def _lines(
             found = list_events(
                 tx, run_id=run_id, model=model, type=kind, actor=by, after=after, hidden=hidden, limit=_AT_ONCE
             )
-        yield b"".join(line_of(event) for event in found)
+        yield b"".join(line_of(veiled(actor, event)) for event in found)
         if len(found) < _AT_ONCE:
             return
         after = found[-1].index

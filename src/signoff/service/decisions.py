@@ -17,6 +17,7 @@ from signoff.domain.standing import decision_of, room_of
 from signoff.engine.gates import earlier_approvals
 from signoff.engine.jobs import wake_run
 from signoff.service.desk import Desk, happened
+from signoff.service.privacy import find_run_id
 from signoff.store import absence, gates, people, runs
 from signoff.store.database import Transaction
 
@@ -56,7 +57,7 @@ def decide_gate(desk: Desk, actor: Actor, run_id: str, step: str, said: Verdicts
     """
     at = desk.clock()
     with desk.database.begin() as tx:
-        run = runs.lock_run(tx, run_id)
+        run = runs.lock_run(tx, find_run_id(tx, actor, run_id))
         authorize(actor, Do.DECIDE, Resource(run.model))
         gate = find_gate(run, step)
         directory = people.get_directory(tx)
@@ -118,7 +119,7 @@ def withdraw_decision(desk: Desk, actor: Actor, run_id: str, step: str | None = 
     """
     at = desk.clock()
     with desk.database.begin() as tx:
-        run = runs.lock_run(tx, run_id)
+        run = runs.lock_run(tx, find_run_id(tx, actor, run_id))
         authorize(actor, Do.WITHDRAW, Resource(run.model))
         gate = find_gate(run, step)
         mine = _mine(actor, gates.list_decisions(tx, [gate.id])[gate.id])

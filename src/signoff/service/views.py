@@ -23,7 +23,7 @@ from signoff.engine.gates import earlier_approvals
 from signoff.service.decisions import GateView, find_gate
 from signoff.service.deployed import deployed as with_warnings
 from signoff.service.desk import Desk
-from signoff.service.privacy import find_run_id, hidden_models
+from signoff.service.privacy import find_run_id, hidden_models, veiled
 from signoff.store import absence, deployments, evidence, gates, people, pipelines, revocations, runs
 from signoff.store import audit as audit_log
 from signoff.store.database import Transaction
@@ -183,7 +183,7 @@ def list_audit(
         else:
             run_id = find_run_id(tx, actor, run_id)
             authorize(actor, Do.READ, Resource(runs.get_run(tx, run_id).model))
-        return audit_log.list_events(
+        found = audit_log.list_events(
             tx,
             run_id=run_id,
             model=model,
@@ -194,6 +194,7 @@ def list_audit(
             hidden=hidden_models(tx, actor),
             limit=limit,
         )
+        return [veiled(actor, event) for event in found]
 
 
 def find_run(desk: Desk, actor: Actor, run_id: str) -> str:
