@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 
 import pytest
@@ -48,6 +49,23 @@ def test_pictures_are_kept_as_files_with_a_sentence_each(house: House) -> None:
     for picture in evidence["pictures"]:
         assert {picture["spec"], picture["table"]} <= files
         assert picture["reading"]
+
+
+def test_a_metric_that_is_held_against_a_limit_has_its_history_drawn(house: House) -> None:
+    Examiner(house, 40, 25, 20)
+    submit(house)
+    submit(house)
+    third = found(house, submit(house))
+    (picture,) = [one for one in third["pictures"] if one["name"].startswith("history")]
+    [table] = [file for file in third["files"] if file["path"] == picture["table"]]
+    with house.blobs.open(table["digest"]) as blob:
+        rows = json.load(blob)
+    assert [(row["version"], round(row["value"], 4)) for row in rows] == [
+        ("v1", 0.8667),
+        ("v2", 0.9167),
+        ("v3", 0.9333),
+    ]
+    assert all(row["low"] < row["value"] < row["high"] for row in rows)
 
 
 def test_the_champion_is_run_on_the_same_rows_once_and_compared_row_by_row(house: House) -> None:

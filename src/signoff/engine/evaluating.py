@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,11 +27,13 @@ from signoff.domain.pipeline import ApprovalStep, TestStep
 from signoff.domain.run import Run
 from signoff.engine.machinery import Machinery
 from signoff.engine.rematch import Rematch
-from signoff.store import evidence
+from signoff.store import evidence, history
 
 if TYPE_CHECKING:
+    from signoff.evaluation.pictures.history import Measured
     from signoff.evaluation.predictions import Predictions
 
+_VERSIONS = 50
 _SUREST = 1 - 1e-12
 _EXTRA = 'pip install "signoff[evaluate]"'
 
@@ -95,6 +97,7 @@ def evaluate_predictions(
     _check_columns(predictions, step, path.name)
     with machinery.database.begin() as tx:
         looks = evidence.count_looks(tx, run.model, predictions.digest, run_id=run.id, attempt=run.attempt.number)
+        past = history.list_measured(tx, run.model, _limits(run, step), limit=_VERSIONS)
     sizes = {column: len(slicing.values) + 1 for column, slicing in predictions.slices.items()}
     wanted = Wanted(
         levels=levels_of(step.checks, slices=sizes, correct=step.correct, looks=looks),
@@ -104,6 +107,7 @@ def evaluate_predictions(
         sensitive=step.sensitive,
         seed=int(predictions.digest.removeprefix("sha256:")[:8], 16),
         limits=_limits(run, step),
+        history=_history(past, champion, run),
         names=Names(
             "this version" if run.attempt.version is None else f"v{run.attempt.version.version}",
             "the champion" if champion is None else f"v{champion.version}, the champion",
@@ -123,6 +127,22 @@ def evaluate_predictions(
         pictures=report.pictures,
         notes=(*predictions.notes, *report.notes, *notes),
     )
+
+
+def _history(
+    past: Sequence[tuple[str, Sequence[Metric]]], champion: Champion | None, run: Run
+) -> dict[str, list[Measured]]:
+    """How the metrics that are held against a limit went from version to version, before this one."""
+    from signoff.evaluation.pictures.history import Measured
+
+    present = run.attempt.version.version if run.attempt.version is not None else None
+    found: dict[str, list[Measured]] = {}
+    for version, metrics in past:
+        for metric in metrics if version != present else ():
+            is_champion = champion is not None and champion.version == version
+            measured = Measured(f"v{version}", metric.value, metric.interval, is_champion=is_champion)
+            found.setdefault(metric.name, []).append(measured)
+    return found
 
 
 def _unsure(metric: Metric) -> Metric:

@@ -168,9 +168,10 @@ def _pictures(
         if name in known and spec.better != "zero" and math.isfinite(known[name].value):
             of_metric = [result for result in slices if result.metric == name]
             pictures.append(forest(of_metric, known[name].value, spec.better, wanted.names))
-    for name, versions in wanted.history.items():
+    for name, earlier in wanted.history.items():
         better = specs[name].better if name in specs else "higher"
-        if better != "zero":
+        if better != "zero" and name in known:
+            versions = [*earlier, Measured(wanted.names.candidate, known[name].value, known[name].interval)]
             pictures.append(history(name, versions, better, limit=next(iter(wanted.limits.get(name, ())), None)))
     return [picture for picture in pictures if picture is not None]
 

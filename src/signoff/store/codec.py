@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 
 from signoff.domain.actor import Directory
 from signoff.domain.environment import Environment
-from signoff.domain.evidence import Evidence, to_plain
+from signoff.domain.evidence import Evidence, Metric, to_plain
 from signoff.domain.gate import Reason, Subject
 from signoff.domain.pipeline import Pipeline, RuleSpec
 from signoff.domain.run import Asked
@@ -27,6 +27,7 @@ REASONS = TypeAdapter(tuple[Reason, ...])
 DIRECTORY = TypeAdapter(Directory)
 ENVIRONMENTS = TypeAdapter(dict[str, Environment])
 EVIDENCE = TypeAdapter(Evidence)
+METRICS = TypeAdapter(list[Metric])
 
 
 def plain(adapter: TypeAdapter[T], value: T) -> Any:

@@ -12,13 +12,13 @@ from datetime import datetime
 from sqlalchemy import Text, and_, cast, func, literal, select, text
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
-from signoff.domain.evidence import Evidence
+from signoff.domain.evidence import Evidence, Metric
 from signoff.domain.gate import POLICY_PREFIX
 from signoff.domain.replay import PastAttempt, outcome_of
 from signoff.domain.run import RunKind
 from signoff.store import codec
 from signoff.store.database import Transaction
-from signoff.store.tables import attempts, decisions, gates, runs, steps
+from signoff.store.tables import attempts, decisions, evidence, gates, runs, steps
 
 _BATCH, _BATCH_WITH_SLICES = 500, 25
 """Attempts whose evidence is held at once; with slices each is a thousand objects."""
@@ -138,3 +138,23 @@ def _list_evidence(
     values = {"digests": digests, "names": names, "wanted": json.dumps({"n": names}), "with_slices": with_slices}
     found = tx.execute(_EVIDENCE, values)
     return {row.digest: codec.EVIDENCE.validate_json(row.document) for row in found}
+
+
+def list_measured(tx: Transaction, model: str, names: Collection[str], *, limit: int) -> list[tuple[str, list[Metric]]]:
+    """(version, those of its metrics that are called one of `names`) of the newest measured versions, oldest first.
+
+    A version that was tested several times counts once, by its newest test.
+    """
+    query = (
+        select(attempts.c.version["version"].astext, evidence.c.document["metrics"])
+        .join(runs, runs.c.id == evidence.c.run_id)
+        .join(attempts, and_(attempts.c.run_id == evidence.c.run_id, attempts.c.number == evidence.c.attempt))
+        .where(runs.c.model == model, evidence.c.test_set.is_not(None))
+        .order_by(evidence.c.created_at.desc())
+        .limit(2 * limit)
+    )
+    found: dict[str, list[Metric]] = {}
+    for version, metrics in tx.execute(query):
+        if version not in found and len(found) < limit:
+            found[version] = codec.METRICS.validate_python([one for one in metrics if one["name"] in names])
+    return [*reversed(found.items())]
