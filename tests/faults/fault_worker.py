@@ -153,7 +153,12 @@ def main(root: Path, url: str) -> None:
     if limit := os.environ.get("SIGNOFF_TEST_LARGEST_FILE"):
         resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), int(limit)))
     worker = Worker(machinery_of(root, url), concurrency=8)
-    signal.signal(signal.SIGTERM, lambda *_: worker.stop())
+
+    def stop(*_: object) -> None:
+        worker.stop()
+        (root / "held" / f"told-{os.getpid()}").touch()
+
+    signal.signal(signal.SIGTERM, stop)
     worker.run()
 
 

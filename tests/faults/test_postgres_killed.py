@@ -150,3 +150,30 @@ def chaos(tmp_path: Path, *, kills: int, models: int, seed: int) -> None:
 @pytest.mark.parametrize("seed", range(ROUNDS))
 def test_postgres_killed_at_random_moments_loses_nothing_that_was_acknowledged(tmp_path: Path, seed: int) -> None:
     chaos(tmp_path, kills=4, models=8, seed=seed)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("seed", range(ROUNDS))
+def test_workers_stop_whenever_they_are_told_to_and_however_young_or_shaken(tmp_path: Path, seed: int) -> None:
+    moments = random.Random(seed)
+    with own_postgres() as (home, url), a_scene(tmp_path, url) as scene:
+        for shakes in ("stopped", "restarted", "away"):
+            workers = [scene.worker() for _ in range(4)]
+            for worker in workers:
+                until(lambda w=worker: "worker ready" in scene.log(w), "it is ready")  # type: ignore[misc]
+            time.sleep(moments.uniform(0, 1.5))
+            if shakes == "stopped":
+                for worker in workers:
+                    worker.send_signal(signal.SIGSTOP)
+            else:
+                kill_postgres(home)
+            time.sleep(moments.uniform(0, 1.5))
+            if shakes == "restarted":
+                embedded.start(home)
+            for worker in workers:
+                time.sleep(moments.uniform(0, 0.5))
+                worker.send_signal(signal.SIGCONT)
+                worker.send_signal(signal.SIGTERM)
+            assert [worker.wait(20) for worker in workers] == [0] * 4
+            embedded.start(home)

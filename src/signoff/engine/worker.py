@@ -10,6 +10,7 @@ import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from typing import Any
 
 import psycopg
 from procrastinate import App, PsycopgConnector, RetryStrategy
@@ -28,6 +29,7 @@ from signoff.store.queue import beat
 _LOOK_SECONDS = 0.5
 _POLL_SECONDS = 1.0
 """For the notification that comes while the library has just looked, which it forgets."""
+_CONNECT_SECONDS = 5
 _MOST_THREADS = 100
 """Per queue: as many as there are jobs, those of former lives included."""
 
@@ -41,6 +43,18 @@ class _EagerWorker(JobWorker):
 
     The library looks when a job is added, which was too early for that one, and when its poll is due.
     """
+
+    _listener: asyncio.Task[Any] | None = None
+
+    @property
+    def is_deaf(self) -> bool:
+        """Whether it no longer hears of new jobs; the library minds that only where there are periodic tasks."""
+        return self._listener is not None and self._listener.done()
+
+    def _start_side_tasks(self) -> list[asyncio.Task[Any]]:
+        tasks = super()._start_side_tasks()
+        self._listener = next(task for task in tasks if task.get_name() == "listener")
+        return tasks
 
     async def _process_job(self, context: JobContext) -> None:
         await super()._process_job(context)
@@ -68,7 +82,9 @@ class Worker:
             thread.start()
         LOG.info("worker ready", concurrency=self._queues[jobs.RUNS_QUEUE])
         for thread in threads:
-            thread.join()
+            while thread.is_alive():
+                # The kernel may give a signal to any thread, but Python handles it in this one, once it wakes up.
+                thread.join(_LOOK_SECONDS)
         LOG.info("worker stopped")
 
     def stop(self) -> None:
@@ -83,14 +99,34 @@ class Worker:
         executor = ThreadPoolExecutor(_MOST_THREADS, thread_name_prefix=f"job of {queue}")
         asyncio.get_running_loop().set_default_executor(executor)
         former: set[asyncio.Task[None]] = set()
-        while not self._machinery.stopping.is_set():
+        while await self._reaches_database(queue):
             try:
                 await self._one_life(queue, concurrency, former)
             except _AWAY as error:
-                LOG.warning("the database is away; trying again", queue=queue, error=str(error.__cause__ or error))
+                LOG.warning("the database went away again", queue=queue, error=str(error.__cause__ or error))
                 await asyncio.sleep(_LOOK_SECONDS)
         if former:
             await asyncio.wait(former)
+
+    async def _reaches_database(self, queue: str) -> bool:
+        """Whether it can be connected to: asked until it can, or until told to stop.
+
+        The library's pool would ask ever more rarely, half a minute long, and not hear of a stop meanwhile.
+        """
+        is_away = False
+        while not self._machinery.stopping.is_set():
+            try:
+                await _try_to_connect(self._machinery.database.url)
+            except _AWAY as error:
+                if not is_away:
+                    LOG.warning("the database is away; trying again", queue=queue, error=str(error))
+                is_away = True
+                await asyncio.sleep(_LOOK_SECONDS)
+            else:
+                if is_away:
+                    LOG.info("the database is back", queue=queue)
+                return True
+        return False
 
     async def _one_life(self, queue: str, concurrency: int, former: set[asyncio.Task[None]]) -> None:
         """Work with one set of connections until told to stop or something of it dies."""
@@ -98,7 +134,7 @@ class Worker:
         connector = PsycopgConnector(conninfo=conninfo, min_size=1, max_size=4, timeout=5)
         app = App(connector=connector)
         _register(app, self._machinery, queue)
-        await app.open_async()
+        await _open(app)
         await asyncio.to_thread(self._beat)
         worker = _EagerWorker(
             app,
@@ -113,14 +149,12 @@ class Worker:
         )
         task = asyncio.create_task(worker.run())  # type: ignore[no-untyped-call]
         self._lives.append(worker)
-        has_listened = False
+        await asyncio.sleep(0)  # run() begins by forgetting that it was told to stop: let it begin first
         while not task.done() and not self._machinery.stopping.is_set():
             await asyncio.sleep(_LOOK_SECONDS)
-            is_listening = any(t.get_name() == "listener" and not t.done() for t in asyncio.all_tasks())
-            if has_listened and not is_listening:
+            if worker.is_deaf:
                 LOG.warning("the worker went deaf; starting it again", queue=queue)
                 break
-            has_listened = has_listened or is_listening
         worker.stop()  # type: ignore[no-untyped-call]
         ending = asyncio.create_task(self._see_out(app, worker, task, queue))
         former.add(ending)
@@ -150,6 +184,22 @@ class Worker:
         ids = [worker.worker_id for worker in list(self._lives) if worker.worker_id is not None]
         with suppress(UnavailableError), self._machinery.database.begin() as tx:
             beat(tx, ids)
+
+
+async def _try_to_connect(url: str) -> None:
+    """Raises one of `_AWAY` when the database takes no new connection."""
+    connection = await psycopg.AsyncConnection.connect(url, connect_timeout=_CONNECT_SECONDS)
+    await connection.close()
+
+
+async def _open(app: App) -> None:
+    """Open its pool; when that takes long, leave nothing of it behind."""
+    try:
+        async with asyncio.timeout(_CONNECT_SECONDS):
+            await app.open_async()
+    except TimeoutError:
+        await app.close_async()
+        raise TimeoutError(f"no connection within {_CONNECT_SECONDS} s") from None
 
 
 def _register(app: App, machinery: Machinery, queue: str) -> None:
