@@ -9,6 +9,7 @@ from signoff.domain.access import Do, Resource, authorize
 from signoff.domain.actor import Actor, Person
 from signoff.domain.environment import Deployment, DeploymentStatus, Environment
 from signoff.domain.errors import EnvironmentUnknownError, ModelNotFoundError, NotFoundError
+from signoff.domain.pipeline import ApprovalStep, Pipeline
 from signoff.domain.run import ENDED, Run
 from signoff.domain.status import ModelStatus, model_status
 from signoff.service.deployed import deployed
@@ -167,6 +168,37 @@ def validate_pipeline(
     with desk.database.read() as tx:
         known = Known(people.get_directory(tx), get_environments(tx), actor.name)
     return read_pipeline(text, filename=filename, folder_name=folder_name, context=known).problems
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """A pipeline file that was tried: its problems, what it says if it is sound, and who could approve today.
+
+    `eligible` maps ``step/rule`` to the people who could give that approval, were the reader to submit.
+    """
+
+    problems: tuple[Problem, ...]
+    pipeline: Pipeline | None
+    eligible: dict[str, tuple[str, ...]]
+
+
+def try_pipeline(desk: Desk, actor: Actor, text: str, *, filename: str) -> Tried:
+    """The same as `validate_pipeline`, with what the file says and who could approve by it today."""
+    authorize(actor, Do.VALIDATE)
+    with desk.database.read() as tx:
+        directory = people.get_directory(tx)
+        known = Known(directory, get_environments(tx), actor.name)
+    found = read_pipeline(text, filename=filename, folder_name=None, context=known)
+    eligible: dict[str, tuple[str, ...]] = {}
+    if found.pipeline is not None:
+        own = directory.accounts_of(actor.name)
+        for step in found.pipeline.steps:
+            if isinstance(step, ApprovalStep):
+                left_out = frozenset() if step.allow_self_approval else own
+                for rule in step.rules:
+                    able = directory.eligible(rule.approvers, found.pipeline.model or "") - left_out
+                    eligible[f"{step.name}/{rule.name}"] = tuple(sorted(able))
+    return Tried(found.problems, found.pipeline, eligible)
 
 
 def read_log(

@@ -9,9 +9,10 @@ from fastapi import APIRouter, Form, Request, Response
 from signoff.domain.account_errors import PasswordError, SignInError, TooManyAttemptsError
 from signoff.domain.actor import Actor
 from signoff.domain.errors import SignoffError
-from signoff.service.accounts import change_password
+from signoff.service.accounts import change_password, set_password
 from signoff.service.desk import Desk
 from signoff.service.sessions import list_sessions, revoke_other_sessions, revoke_session
+from signoff.service.single_sign_on import get_ways_in
 from signoff.web.page import redirect, render
 from signoff.web.sign_in import caller, check_same
 from signoff.web.visitor import DeskOf, SignedIn
@@ -29,7 +30,8 @@ def show_account(request: Request, desk: DeskOf, actor: SignedIn) -> Response:
 
 def _page(request: Request, desk: Desk, actor: Actor, problem: SignoffError | None = None) -> Response:
     status = status_of(problem).value if problem is not None else 200
-    return render(request, "account.html", status=status, sessions=list_sessions(desk, actor), problem=problem)
+    values = {"sessions": list_sessions(desk, actor), "ways": get_ways_in(desk, actor), "provider": desk.identity}
+    return render(request, "account.html", status=status, problem=problem, **values)
 
 
 @router.post("/password")
@@ -39,7 +41,10 @@ def take_password(
     """Change the password; every other session ends."""
     try:
         check_same(password, again)
-        change_password(desk, actor, current, password, address=caller(request)["address"])
+        if get_ways_in(desk, actor).has_password:
+            change_password(desk, actor, current, password, address=caller(request)["address"])
+        else:
+            set_password(desk, actor, password)
     except SignInError:
         refusal = PasswordError("The present password is not right.", "Type it once more.")
         return _page(request, desk, actor, refusal)

@@ -9,11 +9,42 @@ from fastapi import Depends, FastAPI
 from starlette.datastructures import State
 from starlette.middleware.gzip import GZipMiddleware
 
-from signoff.web import account, error_pages, sign_in, static_files
+from signoff.web import (
+    account,
+    audit_page,
+    deployments_page,
+    error_pages,
+    following,
+    inbox,
+    logs,
+    model_pages,
+    pipelines,
+    review,
+    run_pages,
+    settings_page,
+    sign_in,
+    single_sign_on,
+    static_files,
+)
 from signoff.web.door import Door
 from signoff.web.forgery import refuse_forged
 
-ROUTERS = (static_files.router, sign_in.router, account.router)
+ROUTERS = (
+    static_files.router,
+    sign_in.router,
+    single_sign_on.router,
+    account.router,
+    inbox.router,
+    following.router,
+    review.router,
+    run_pages.router,
+    logs.router,
+    model_pages.router,
+    deployments_page.router,
+    audit_page.router,
+    pipelines.router,
+    settings_page.router,
+)
 
 
 def create_pages(state: State) -> FastAPI:

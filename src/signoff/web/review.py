@@ -186,7 +186,7 @@ def _page(
         cell=cell,
         changed=changed,
         marks=line_of(view, attempt, desk.clock()),
-        discussion=_discussion(view, attempt),
+        discussion=discussion_of(view, attempt),
         people=_names(desk, actor),
         reason_kinds=[kind.value for kind in ReasonKind],
         reason_rows=REASON_ROWS,
@@ -246,7 +246,7 @@ def _leads(run: Run, then: OnReject, words: str) -> str:
     return words
 
 
-def _discussion(view: RunView, attempt: Attempt) -> list[Said]:
+def discussion_of(view: RunView, attempt: Attempt) -> list[Said]:
     """What was said about the run, oldest first."""
     said = [_comment(one) for one in view.comments]
     for found in view.gates:

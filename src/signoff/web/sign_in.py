@@ -50,11 +50,11 @@ def check_same(password: str, again: str) -> None:
 
 
 @router.get("/sign-in")
-def show_sign_in(request: Request, visitor: Visitor, next: str = HOME) -> Response:  # noqa: A002 - the query's name
+def show_sign_in(request: Request, desk: DeskOf, visitor: Visitor, next: str = HOME) -> Response:  # noqa: A002 - the query's name
     """The form; whoever is signed in already goes on."""
     if visitor is not None:
         return redirect(request, safe_path(next))
-    return render(request, "sign_in.html", next=safe_path(next), name="", problem=None)
+    return render(request, "sign_in.html", next=safe_path(next), name="", problem=None, provider=desk.identity)
 
 
 @router.post("/sign-in")
@@ -69,7 +69,7 @@ def take_sign_in(
     try:
         secret = sign_in_by_password(desk, name.strip(), password, **caller(request))
     except (SignInError, TooManyAttemptsError) as error:
-        values = {"next": safe_path(next), "name": name, "problem": error}
+        values = {"next": safe_path(next), "name": name, "problem": error, "provider": desk.identity}
         return render(request, "sign_in.html", status=status_of(error).value, **values)
     return let_in(request, secret, safe_path(next))
 

@@ -1,0 +1,149 @@
+"""Deployments: environments as columns, what serves in each, emergencies and what they owe, and the way back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Query, Request
+from fastapi.responses import Response
+
+from signoff.domain.access import Do, Resource, why_not
+from signoff.domain.actor import Actor
+from signoff.domain.environment import Deployment, DeploymentStatus, Environment
+from signoff.domain.errors import SignoffError
+from signoff.service import catalogue, emergencies, rollbacks
+from signoff.service.desk import Desk
+from signoff.web.page import redirect, render
+from signoff.web.visitor import DeskOf, SignedIn
+from signoff.wire.statuses import status_of
+
+router = APIRouter()
+_HISTORY = 50
+_LONG = Annotated[str, Form(max_length=2000)]
+_SHORT = Annotated[str, Form(max_length=255)]
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """One model that serves in an environment: since when, what could come back, and what the reader may do."""
+
+    deployment: Deployment
+    former: tuple[str, ...]
+    can_roll_back: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """An environment: what is live in it, what demands and freezes hold, and who may break the glass there."""
+
+    environment: Environment
+    live: tuple[Live, ...]
+    frozen: str
+    can_break_glass: bool
+
+
+@router.get("/deployments")
+def show_deployments(
+    request: Request, desk: DeskOf, actor: SignedIn, model: Annotated[str, Query(max_length=255)] = ""
+) -> Response:
+    """Every environment side by side."""
+    return _page(request, desk, actor, model=model)
+
+
+@router.post("/deployments/roll-back")
+def roll_back(
+    request: Request,
+    desk: DeskOf,
+    actor: SignedIn,
+    environment: _SHORT,
+    model: _SHORT,
+    why: _LONG = "",
+    to: _SHORT = "",
+) -> Response:
+    """Bring a former version back."""
+    try:
+        rollbacks.roll_back(desk, actor, environment, model, to=to or None, why=why)
+    except SignoffError as error:
+        return _page(request, desk, actor, problem=error, typed={"place": f"{environment} {model}", "why": why})
+    return redirect(request, "/deployments", f"The former version of {model} is on its way back to {environment}.")
+
+
+@router.post("/deployments/break-glass")
+def break_glass(
+    request: Request,
+    desk: DeskOf,
+    actor: SignedIn,
+    environment: _SHORT,
+    model: _SHORT,
+    reference: _SHORT = "",
+    why: _LONG = "",
+) -> Response:
+    """Ask for a deployment without review."""
+    try:
+        emergencies.break_glass(desk, actor, environment, model.strip(), reference=reference.strip(), why=why)
+    except SignoffError as error:
+        return _page(request, desk, actor, problem=error, typed={"place": f"glass {environment}", "why": why})
+    return redirect(request, "/deployments", "It is asked for; the others who may confirm it see it here.")
+
+
+@router.post("/deployments/emergencies/{emergency_id}/confirm")
+def confirm(request: Request, emergency_id: str, desk: DeskOf, actor: SignedIn, digest: _SHORT) -> Response:
+    """Confirm an emergency."""
+    emergencies.confirm_emergency(desk, actor, emergency_id, digest=digest)
+    return redirect(request, "/deployments", "You confirmed it.")
+
+
+@router.post("/deployments/emergencies/cancel")
+def cancel(request: Request, desk: DeskOf, actor: SignedIn, environment: _SHORT, model: _SHORT) -> Response:
+    """Call an emergency off."""
+    emergencies.cancel_emergency(desk, actor, environment, model)
+    return redirect(request, "/deployments", "It is called off.")
+
+
+def _page(
+    request: Request,
+    desk: Desk,
+    actor: Actor,
+    *,
+    model: str = "",
+    problem: SignoffError | None = None,
+    typed: dict[str, str] | None = None,
+) -> Response:
+    wanted = model.strip() or None
+    history = catalogue.list_deployments(desk, actor, model=wanted, limit=_HISTORY)
+    now = desk.clock()
+    columns = [
+        Column(
+            environment,
+            tuple(_live(actor, one, history) for one in live if wanted is None or one.model == wanted),
+            environment.frozen(now),
+            environment.break_glass is not None and why_not(actor, Do.BREAK_GLASS) is None,
+        )
+        for environment, live in catalogue.list_environments(desk, actor)
+    ]
+    return render(
+        request,
+        "deployments.html",
+        status=status_of(problem).value if problem is not None else 200,
+        columns=columns,
+        history=history,
+        open_emergencies=emergencies.list_emergencies(desk, actor),
+        model=model,
+        problem=problem,
+        typed=typed or {},
+    )
+
+
+def _live(actor: Actor, one: Deployment, history: list[Deployment]) -> Live:
+    """`former` are other versions that were live there; whether one may come back the service decides."""
+    gone = {DeploymentStatus.REPLACED, DeploymentStatus.ROLLED_BACK}
+    former = [
+        found.version
+        for found in history
+        if (found.environment, found.model) == (one.environment, one.model)
+        and found.status in gone
+        and found.version != one.version
+    ]
+    may = why_not(actor, Do.ROLL_BACK, Resource(one.model)) is None
+    return Live(one, tuple(dict.fromkeys(former)), may and bool(former))

@@ -1,0 +1,69 @@
+"""The streams that live pages follow: one for a run, one for lists."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi.responses import StreamingResponse
+from starlette.datastructures import State
+
+from signoff.domain.access import Do, authorize
+from signoff.service import views
+from signoff.service.desk import Desk
+from signoff.store.listening import Listening
+from signoff.web.live import EVERYTHING, Hub
+from signoff.web.visitor import DeskOf, SignedIn
+
+router = APIRouter()
+_LARGEST = 2**62
+LastEvent = Annotated[int, Header(alias="last-event-id", ge=0, le=_LARGEST)]
+Last = Annotated[int, Query(ge=0, le=_LARGEST)]
+
+
+def hub_of(state: State, desk: Desk) -> Hub:
+    """The one hub of this application; made for the first who follows."""
+    known: tuple[Desk, Hub] | None = getattr(state, "hub", None)
+    if known is not None and known[0] is desk:
+        return known[1]
+    if known is not None:
+        known[1].stop()
+    url = desk.database.url
+    state.hub = (desk, Hub(lambda tell: Listening(url, tell)))
+    hub: Hub = state.hub[1]
+    return hub
+
+
+def _run_newest(run_id: str, desk: DeskOf, actor: SignedIn) -> tuple[str, int]:
+    """The run's whole id and its newest event, before the stream begins."""
+    found = views.find_run(desk, actor, run_id)
+    newest = views.list_audit(desk, actor, run_id=found, limit=1)
+    return found, (newest[0].index or 0) if newest else 0
+
+
+@router.get("/runs/{run_id}/live")
+async def follow_run(
+    request: Request,
+    desk: DeskOf,
+    found: Annotated[tuple[str, int], Depends(_run_newest)],
+    last_event_id: LastEvent = 0,
+    last: Last = 0,
+) -> StreamingResponse:
+    """Tells that something about the run changed; resumes after `Last-Event-ID`."""
+    run_id, newest = found
+    stream = hub_of(request.app.state, desk).follow(run_id, last=last_event_id or last, newest=newest)
+    return _answer(stream)
+
+
+@router.get("/live")
+async def follow_everything(
+    request: Request, desk: DeskOf, actor: SignedIn, last_event_id: LastEvent = 0
+) -> StreamingResponse:
+    """Tells lists that something changed somewhere; one that was away is told so."""
+    authorize(actor, Do.READ)
+    missed = last_event_id + 1 if last_event_id else 0
+    return _answer(hub_of(request.app.state, desk).follow(EVERYTHING, last=last_event_id, newest=missed))
+
+
+def _answer(stream: object) -> StreamingResponse:
+    return StreamingResponse(stream, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})  # type: ignore[arg-type]
