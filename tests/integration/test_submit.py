@@ -171,7 +171,7 @@ def test_an_unknown_approver_is_refused_with_what_would_add_them(house: House) -
     assert "team_lead" in words
     [place] = answer.json()["errors"]
     assert (place["line"], place["code"]) == (2, "unknown_person")
-    assert "people.yaml" in place["hint"]
+    assert "`signoff user`" in place["hint"]
 
 
 def test_a_gate_whose_only_approver_submits_is_refused(house: House) -> None:

@@ -13,7 +13,7 @@ from signoff.spec.problem import Place, Problems
 from signoff.spec.steps import ReadStep
 from signoff.spec.tree import Items, Node, Scalar, Table, find
 
-UNKNOWN_HINT = "ask an administrator to add them to people.yaml"
+UNKNOWN_HINT = "ask an administrator to add them: `signoff user`, `signoff group`"
 
 
 def check_approvers(read: ReadStep, step: ApprovalStep, model: str | None, problems: Problems, known: Known) -> None:
@@ -43,12 +43,16 @@ def check_approvers(read: ReadStep, step: ApprovalStep, model: str | None, probl
 
 
 def check_environment_rules(
-    environment: Environment, step: ApprovalStep, model: str | None, place: Place, problems: Problems, known: Known
+    environment: Environment, model: str | None, place: Place, problems: Problems, known: Known
 ) -> None:
-    """Report, at `place`, every rule of `environment` that nobody could satisfy at the gate `step`."""
+    """Report, at `place`, every rule of `environment` that nobody could satisfy at a gate before it.
+
+    The submitter never counts there, whatever the gate allows.
+    """
     if known.directory is None:
         return
-    who = _Eligible(known.directory, model, None if step.allow_self_approval else known.submitter)
+    hint = "let somebody else submit it, or ask an administrator for another approver"
+    who = _Eligible(known.directory, model, known.submitter, hint=hint)
     for unfilled in who.unfilled(environment.rules):
         message, hint = who.explain(unfilled)
         called = f"rule {unfilled.name} of environment {environment.name}: "
@@ -65,7 +69,15 @@ def check_rules(rules: Sequence[RuleSpec], directory: Directory) -> Iterator[tup
 class _Eligible:
     """Who can give the approvals of a rule: approvers of `model`, without any account of `excluded` (the submitter)."""
 
-    def __init__(self, directory: Directory, model: str | None, excluded: str | None) -> None:
+    def __init__(
+        self,
+        directory: Directory,
+        model: str | None,
+        excluded: str | None,
+        *,
+        hint: str = "add another approver or say allow_self_approval: true",
+    ) -> None:
+        self.hint = hint
         self.directory = directory
         self.model = model
         self.excluded = excluded
@@ -94,7 +106,7 @@ class _Eligible:
             who = f"the submitter {self.excluded}"
             who = who if self.excluded in barred else f"{barred[0]}, an account of {who}"
             message = f"the only approver is {who}, who may not approve their own model"
-            return message, "add another approver or say allow_self_approval: true"
+            return message, self.hint
         named = {name for reference in rule.approvers for name in self.directory.members(reference)}
         if not people and not named:
             groups = [r.removeprefix(GROUP_PREFIX) for r in rule.approvers if r.startswith(GROUP_PREFIX)]

@@ -163,7 +163,7 @@ def _check_people(fields: Fields, rules: Node, directory: Directory | None) -> N
         for node in approvers.value.items if approvers is not None and isinstance(approvers.value, Items) else ():
             if isinstance(node, Scalar) and directory is not None and not directory.knows(node.text):
                 message = f"nobody and no group is called {said(node.text)}"
-                fields.error(node, message, "add them to people.yaml", code="unknown_person")
+                fields.error(node, message, "add them with `signoff user` or `signoff group`", code="unknown_person")
 
 
 def _warn_unsatisfiable(fields: Fields, rules: tuple[RuleSpec, ...], directory: Directory | None) -> None:

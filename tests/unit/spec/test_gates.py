@@ -106,8 +106,8 @@ def test_a_reminder_that_could_only_come_too_late_is_warned_about() -> None:
 @pytest.mark.parametrize(
     ("named", "message", "hint"),
     [
-        ("dora", "the server does not know dora", "ask an administrator to add them to people.yaml"),
-        ("'group:lads'", "the server does not know group lads", "ask an administrator to add them to people.yaml"),
+        ("dora", "the server does not know dora", "ask an administrator to add them: `signoff user`, `signoff group`"),
+        ("'group:lads'", "the server does not know group lads", "ask an administrator to add them: `signoff user`, `signoff group`"),
         ("'group:empty'", "group empty is empty", "ask an administrator to put people into it"),
         (
             "dave",

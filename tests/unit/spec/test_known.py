@@ -47,7 +47,7 @@ def test_people_who_can_approve_are_fine() -> None:
 def test_people_the_server_does_not_know_are_refused() -> None:
     reading = read_pipeline(gate("{approvers: [bob, zoe, 'group:nope']}"), context=KNOWN)
     assert messages(reading) == ["the server does not know zoe", "the server does not know group nope"]
-    assert reading.problems[0].hint == "ask an administrator to add them to people.yaml"
+    assert reading.problems[0].hint == "ask an administrator to add them: `signoff user`, `signoff group`"
     assert (reading.problems[0].line, reading.problems[0].column, reading.problems[0].length) == (4, 31, 3)
 
 
@@ -115,6 +115,17 @@ def test_rules_of_an_environment_that_nobody_could_satisfy_are_explained() -> No
     assert messages(read_pipeline(STEPS, context=with_environment(strict))) == [
         "rule risk of environment production: needs 3 approvals but only 2 people can give them: bob, carol"
     ]
+
+
+def test_no_gate_lets_the_submitter_count_for_an_environment() -> None:
+    text = STEPS.replace("[alice, bob]", "[alice, bob], allow_self_approval: true")
+    strict = Environment("production", rules=(RuleSpec("risk", ("alice",)),))
+    problem = only(read_pipeline(text, context=with_environment(strict)))
+    assert (problem.message, problem.hint) == (
+        "rule risk of environment production: the only approver is the submitter alice, who may not approve their own "
+        "model",
+        "let somebody else submit it, or ask an administrator for another approver",
+    )
 
 
 def test_measured_metrics_need_a_test_that_runs() -> None:
