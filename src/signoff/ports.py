@@ -208,3 +208,41 @@ class Notifier(Protocol):
 
     def notify(self, message_id: str, subject: str, body: str, to: tuple[str, ...], /) -> None:
         """Send; the same `message_id` may come twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vouched:
+    """What an identity provider says of somebody who signed in there.
+
+    `issuer` and `subject` say who it is, for ever; everything else is what they are called at the moment. `groups` is
+    None where it says nothing of them.
+    """
+
+    issuer: str
+    subject: str
+    name: str = ""
+    email: str | None = None
+    groups: frozenset[str] | None = None
+
+
+class IdentityProvider(Protocol):
+    """Where people sign in instead of here."""
+
+    @property
+    def label(self) -> str:
+        """What people call it."""
+
+    @property
+    def issuer(self) -> str:
+        """What it calls itself."""
+
+    def address(self, redirect_uri: str, /, *, state: str, nonce: str, verifier: str) -> str:
+        """Where the browser goes to sign in, to come back to `redirect_uri`; UnavailableError when nobody answers."""
+
+    def redeem(self, redirect_uri: str, /, *, code: str, nonce: str, verifier: str) -> Vouched:
+        """Whom it vouches for, in exchange for the code that the browser came back with.
+
+        Raises:
+            SignOnError: the code, or what came for it, is not to be believed.
+            UnavailableError: it did not answer.
+        """

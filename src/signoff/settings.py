@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from signoff.domain.account import Admission
+from signoff.domain.actor import Role
 from signoff.domain.errors import ConfigurationError
 from signoff.domain.secret import Secret
 
@@ -34,6 +36,15 @@ KNOWN = frozenset(
         "SIGNOFF_HEARTBEAT",
         "SIGNOFF_SIGNING_KEY_FILE",
         "SIGNOFF_SMTP_URL",
+        "SIGNOFF_OIDC_ISSUER",
+        "SIGNOFF_OIDC_CLIENT_ID",
+        "SIGNOFF_OIDC_CLIENT_SECRET",
+        "SIGNOFF_OIDC_SCOPES",
+        "SIGNOFF_OIDC_LABEL",
+        "SIGNOFF_OIDC_NAME_CLAIM",
+        "SIGNOFF_OIDC_GROUPS_CLAIM",
+        "SIGNOFF_OIDC_GROUPS",
+        "SIGNOFF_OIDC_NEW_PEOPLE",
     }
 )
 """Every variable of the server, worker and client. What a *step* sees (SIGNOFF_RUN_ID, ...) is not read here."""
@@ -55,7 +66,21 @@ OF_STEPS = frozenset(
 
 DEFAULT_HEARTBEAT = 10.0
 DEFAULT_URL = "http://localhost:8010"
-_PREFIXES = ("SIGNOFF_PARAM_", "SIGNOFF_OIDC_", "SIGNOFF_TEST_")
+_PREFIXES = ("SIGNOFF_PARAM_", "SIGNOFF_TEST_")
+
+
+@dataclass(frozen=True, slots=True)
+class OidcSettings:
+    """The OpenID Connect provider by which people sign in, and whom it lets in."""
+
+    issuer: str
+    client_id: str
+    client_secret: Secret | None = None
+    scopes: str = "openid profile email"
+    label: str = "single sign-on"
+    name_claim: str = "preferred_username"
+    groups_claim: str | None = None
+    admission: Admission = field(default_factory=Admission)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +98,7 @@ class Settings:
     step_memory_limit: int | None = None
     heartbeat: float = DEFAULT_HEARTBEAT
     trusted_proxies: tuple[str, ...] = ()
+    oidc: OidcSettings | None = None
     outbound_allow: tuple[str, ...] = ()
 
     @property
@@ -154,6 +180,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         log_format=log_format,
         step_memory_limit=int(limit) if limit else None,
         heartbeat=_seconds("SIGNOFF_HEARTBEAT", value("SIGNOFF_HEARTBEAT"), DEFAULT_HEARTBEAT),
+        oidc=_oidc(value),
         trusted_proxies=_proxies(value("SIGNOFF_TRUSTED_PROXIES")),
         outbound_allow=_entries(value("SIGNOFF_OUTBOUND_ALLOW")),
     )
@@ -223,3 +250,59 @@ def _seconds(name: str, given: str | None, otherwise: float) -> float:
     if not 0 < seconds < float("inf"):
         raise ConfigurationError(f"{name} is {given!r}.", "Say a number of seconds above zero.")
     return seconds
+
+
+def _oidc(value: Callable[[str], str | None]) -> OidcSettings | None:
+    """The provider that people sign in by; None without one."""
+    issuer, client_id = value("SIGNOFF_OIDC_ISSUER"), value("SIGNOFF_OIDC_CLIENT_ID")
+    if issuer is None and client_id is None:
+        return None
+    if issuer is None or client_id is None:
+        missing = "SIGNOFF_OIDC_ISSUER" if issuer is None else "SIGNOFF_OIDC_CLIENT_ID"
+        raise ConfigurationError(f"{missing} is not set.", "A provider takes an issuer and a client id.")
+    scopes = value("SIGNOFF_OIDC_SCOPES") or "openid profile email"
+    if "openid" not in scopes.split():
+        raise ConfigurationError("SIGNOFF_OIDC_SCOPES leaves out openid.", "Without it nobody is vouched for.")
+    groups_claim = value("SIGNOFF_OIDC_GROUPS_CLAIM")
+    groups = dict(_pair(entry) for entry in _entries(value("SIGNOFF_OIDC_GROUPS")))
+    if groups and groups_claim is None:
+        raise ConfigurationError(
+            "SIGNOFF_OIDC_GROUPS is set, and SIGNOFF_OIDC_GROUPS_CLAIM is not.",
+            "Name the claim that the provider puts its groups into, often `groups`.",
+        )
+    return OidcSettings(
+        issuer=issuer,
+        client_id=client_id,
+        client_secret=_secret(value("SIGNOFF_OIDC_CLIENT_SECRET")),
+        scopes=scopes,
+        label=value("SIGNOFF_OIDC_LABEL") or "single sign-on",
+        name_claim=value("SIGNOFF_OIDC_NAME_CLAIM") or "preferred_username",
+        groups_claim=groups_claim,
+        admission=Admission(groups, _new_people(value("SIGNOFF_OIDC_NEW_PEOPLE"))),
+    )
+
+
+def _pair(entry: str) -> tuple[str, str]:
+    theirs, _, ours = entry.partition("=")
+    if not theirs or not ours:
+        raise ConfigurationError(
+            f"SIGNOFF_OIDC_GROUPS has {entry!r}.", "Write THEIRS=OURS, more of them with commas: ml-risk=risk."
+        )
+    return theirs.strip(), ours.strip()
+
+
+def _new_people(given: str | None) -> frozenset[Role] | None:
+    """The roles of people whom only the provider knows; None when those are not let in."""
+    if given is None or given == "refuse":
+        return None
+    try:
+        roles = frozenset(Role(entry) for entry in _entries(given))
+    except ValueError as error:
+        raise ConfigurationError(
+            f"SIGNOFF_OIDC_NEW_PEOPLE is {given!r}.", "Say refuse, or roles such as viewer or viewer,submitter."
+        ) from error
+    if Role.ADMIN in roles:
+        raise ConfigurationError(
+            "SIGNOFF_OIDC_NEW_PEOPLE would make everybody an administrator.", "Give that role to people by name."
+        )
+    return roles

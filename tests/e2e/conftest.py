@@ -10,7 +10,7 @@ import pytest
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-    from stack import Stack
+    from real_stack import Stack
 
 
 @pytest.fixture(scope="session")
@@ -25,7 +25,7 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def stack(chromium: Browser) -> Iterator[Stack]:  # without a browser there is nothing to start
     """One running signoff for all, with the cast in it."""
-    from stack import running
+    from real_stack import running
 
     with running() as made:
         yield made

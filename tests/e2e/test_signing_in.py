@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stack import Stack
+from real_stack import Stack
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from psycopg.conninfo import conninfo_to_dict
@@ -18,14 +19,19 @@ from signoff.adapters.deploy.server import ServerDeployer, stop_all
 from signoff.adapters.registry.mlflow import MlflowRegistry
 from signoff.adapters.runner.local import Limits, LocalRunner
 from signoff.adapters.runner.snapshot import unpack
+from signoff.domain.account import Admission
 from signoff.domain.errors import ConfigurationError
 from signoff.domain.secret import reveal
 from signoff.engine.machinery import Machinery
+from signoff.outbound import Outbound
 from signoff.service.desk import Desk
 from signoff.settings import Settings, prepare_home
 from signoff.store import embedded
 from signoff.store.database import Database
 from signoff.store.migrate import upgrade
+
+if TYPE_CHECKING:
+    from signoff.adapters.identity.oidc import OidcProvider
 
 SERVICE_ROLE = "signoff_service"
 _SERVER_CONNECTIONS = 12
@@ -91,6 +97,24 @@ def _registry(settings: Settings, work: Path) -> MlflowRegistry:
     return MlflowRegistry(settings.mlflow_uri, reveal(settings.registry_uri), work)
 
 
+def _identity(settings: Settings) -> OidcProvider | None:
+    if settings.oidc is None:
+        return None
+    from signoff.adapters.identity.oidc import OidcProvider
+
+    oidc = settings.oidc
+    return OidcProvider(
+        issuer=oidc.issuer,
+        client_id=oidc.client_id,
+        client_secret=oidc.client_secret,
+        outbound=Outbound(),
+        scopes=oidc.scopes,
+        label=oidc.label,
+        name_claim=oidc.name_claim,
+        groups_claim=oidc.groups_claim,
+    )
+
+
 def _work(settings: Settings, part: str) -> Path:
     """A scratch folder of this process's own kind."""
     folder = settings.home / "work" / part
@@ -111,6 +135,8 @@ def wire_desk(settings: Settings) -> Iterator[Desk]:
             work=work,
             url=settings.url,
             unpack=unpack,
+            identity=_identity(settings),
+            admission=settings.oidc.admission if settings.oidc is not None else Admission(),
         )
 
 

@@ -5,11 +5,12 @@ Values only; how a secret becomes one of these is the business of `service`. No 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from signoff.domain.actor import Scope
+from signoff.domain.actor import Role, Scope
 
 SESSION_LASTS = timedelta(hours=12)
 """A session ends so long after it began, whatever happens."""
@@ -115,3 +116,22 @@ class Link:
     created_at: datetime
     expires_at: datetime
     used_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """Who comes in by the identity provider, and as what.
+
+    `groups` maps the provider's groups to ours; ours that it names follow the provider at every sign-in, all others
+    are left alone. `new_people` are the roles of somebody whom the server did not know; None lets no such person in.
+    """
+
+    groups: Mapping[str, str] = field(default_factory=dict)
+    new_people: frozenset[Role] | None = None
+
+    def groups_of(self, present: frozenset[str], vouched: frozenset[str] | None) -> frozenset[str]:
+        """The groups of somebody in `present` whom the provider says to be in `vouched` of its own."""
+        if vouched is None:
+            return present
+        ours = frozenset(self.groups.values())
+        return (present - ours) | frozenset(own for theirs, own in self.groups.items() if theirs in vouched)

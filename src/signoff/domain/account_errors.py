@@ -121,3 +121,15 @@ class SessionUnknownError(NotFoundError):
     """There is no such session, or it is not yours."""
 
     code = "session_unknown"
+
+
+class SignOnError(NotAuthenticatedError):
+    """The identity provider refused, was not believed, or vouches for somebody who has no account here."""
+
+    code = "sign_on_refused"
+
+
+class IdentityTakenError(ConflictError):
+    """That account of the identity provider is somebody else's way in already."""
+
+    code = "identity_taken"

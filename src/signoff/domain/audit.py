@@ -79,10 +79,26 @@ class Event(StrEnum):
     SESSION_REVOKED = "session.revoked"
     TOKEN_MADE = "token.made"  # noqa: S105 - the name of an event, not a secret
     TOKEN_REVOKED = "token.revoked"  # noqa: S105 - likewise
+    TOKEN_EXCHANGED = "token.exchanged"  # noqa: S105 - likewise
+    TRUST_ADDED = "trust.added"
+    TRUST_REMOVED = "trust.removed"
+    DEVICE_APPROVED = "device.approved"
+    DEVICE_DENIED = "device.denied"
     LINK_MADE = "link.made"
     LINK_USED = "link.used"
     PASSWORD_SET = "password.set"  # noqa: S105 - likewise
+    IDENTITY_CONNECTED = "identity.connected"
+    IDENTITY_DISCONNECTED = "identity.disconnected"
+    PASSKEY_ADDED = "passkey.added"
+    PASSKEY_REMOVED = "passkey.removed"
     ENVIRONMENTS_APPLIED = "environments.applied"
+    TARGET_ADDED = "target.added"
+    TARGET_TESTED = "target.tested"
+    TARGET_PAUSED = "target.paused"
+    TARGET_RESUMED = "target.resumed"
+    TARGET_REMOVED = "target.removed"
+    DELIVERY_REPEATED = "delivery.repeated"
+    PREFERENCES_CHANGED = "preferences.changed"
     SNAPSHOT_UPLOADED = "snapshot.uploaded"
     BLOBS_COLLECTED = "blobs.collected"
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from signoff.domain.account import Admission
 from signoff.domain.actor import Actor
 from signoff.domain.audit import AuditEvent, Event
-from signoff.ports import Blobs, Registry
+from signoff.ports import Blobs, IdentityProvider, Registry
 from signoff.store.database import Database
 
 
@@ -25,6 +26,8 @@ class Desk:
     work: Path
     url: str
     unpack: Callable[[Path, Path], object]
+    identity: IdentityProvider | None = None
+    admission: Admission = field(default_factory=Admission)
 
 
 def happened(

@@ -1,0 +1,1 @@
+"""Who else says who somebody is."""
