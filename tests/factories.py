@@ -172,6 +172,7 @@ def a_gate(
     excluded: tuple[str, ...] = ("alice",),
     round: int = 1,  # noqa: A002 - the field's own name
     closed_at: datetime | None = None,
+    contributors: tuple[str, ...] = ("alice",),
 ) -> Gate:
     """A gate of `run-1`; bob's word is enough when no rule is given."""
     subject = subject or a_subject(environment="production")
@@ -188,6 +189,7 @@ def a_gate(
         environment_rules=environment_rules,
         excluded=excluded,
         closed_at=closed_at,
+        contributors=contributors,
     )
 
 

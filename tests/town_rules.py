@@ -76,15 +76,21 @@ def says_no(gate: Gate, decisions: Iterable[Decision], folk: Folk) -> bool:
     rules = [*rules_now(gate), *gate.environment_rules]
     for said in about(gate, decisions):
         voter = said.on_behalf_of or said.by
-        if said.verdict is Verdict.APPROVE or {voter, said.by} & set(gate.excluded):
+        if said.verdict is Verdict.APPROVE or {voter, said.by} & set(gate.excluded) or is_barred_delegate(gate, said):
             continue
         if is_able(folk, said.by) and is_able(folk, voter) and any(is_named(folk, voter, r.approvers) for r in rules):
             return True
     return False
 
 
+def is_barred_delegate(gate: Gate, said: Decision) -> bool:
+    """Whether somebody who has a part in the version speaks for another where an environment has rules."""
+    return bool(gate.environment_rules) and said.on_behalf_of is not None and said.by in gate.contributors
+
+
 def could_close(gate: Gate, decisions: Sequence[Decision], earlier: Sequence[Decision], folk: Folk) -> bool:
     """Whether the gate is approved by what was decided about it and, for the environment, before it."""
-    mine = about(gate, decisions)
+    mine = [said for said in about(gate, decisions) if not is_barred_delegate(gate, said)]
     own = is_satisfied(rules_now(gate), mine, folk, gate.excluded)
-    return own and is_satisfied(gate.environment_rules, [*earlier, *mine], folk, gate.excluded)
+    barred = {*gate.excluded, *gate.contributors}
+    return own and is_satisfied(gate.environment_rules, [*earlier, *mine], folk, barred)

@@ -11,16 +11,17 @@ from typing import Any
 import pytest
 from httpx2 import Response
 
-from factories import MODEL, a_rule
+from factories import ALICE, BOB, CAROL, DAVE, ERIN, MODEL, a_rule
 from house import APPROVE_AND_DEPLOY, PRODUCTION, STAGING, House, made, refused
 from signoff.bootstrap.people import read_administration
-from signoff.domain.actor import Credential
+from signoff.domain.actor import Credential, Role
 from signoff.domain.environment import LOCAL
 from signoff.domain.environment_errors import StuckGateError
 from signoff.settings import Settings
 from signoff.store.environments import lock_environments, set_environments
 
 RISK = a_rule("group:risk", name="risk", allow_policy=False)
+OTHERS = (BOB, CAROL, DAVE, ERIN)
 FILE = """\
 environments:
   production:
@@ -184,6 +185,30 @@ def test_a_gate_that_closed_is_held_against_the_new_rules_at_the_deployment(hous
     house.decide("bob", run_id, "approve")
     house.decide("carol", run_id, "approve")
     assert house.status(run_id) == "succeeded"
+
+
+def test_whatever_a_pipeline_allows_the_submitter_does_not_count_for_an_environment(house: House) -> None:
+    house.people(replace(ALICE, roles=ALICE.roles | {Role.APPROVER}, groups=frozenset({"risk"})), *OTHERS)
+    made(apply(house, FILE))
+    run_id = house.submit(APPROVE_AND_DEPLOY.replace("['bob']", "[alice], allow_self_approval: true"))
+    house.decide("alice", run_id, "approve")
+    assert house.status(run_id) == "waiting"
+    rules = {rule["name"]: (rule["counted"], rule["candidates"]) for rule in house.gate(run_id)["rules"]}
+    assert rules == {"approve": (["alice"], []), "risk": ([], ["bob", "carol"])}
+    house.decide("bob", run_id, "approve")
+    assert house.status(run_id) == "waiting"
+    house.decide("carol", run_id, "approve")
+    assert house.status(run_id) == "succeeded"
+
+
+def test_rules_that_come_after_a_self_approval_do_not_count_it(house: House) -> None:
+    house.people(replace(ALICE, roles=ALICE.roles | {Role.APPROVER}, groups=frozenset({"risk"})), *OTHERS)
+    run_id = house.submit(APPROVE_AND_DEPLOY.replace("['bob']", "[alice], allow_self_approval: true"))
+    made(house.says("alice", run_id, "approve"))
+    made(apply(house, FILE.replace("required_approvals: 2", "required_approvals: 1")))
+    house.work()
+    assert house.status(run_id) == "waiting"
+    assert house.gate(run_id)["note"] == "Opened again: production now also demands the approval of risk"
 
 
 def test_a_gate_of_another_environment_keeps_its_rules(house: House) -> None:

@@ -232,6 +232,26 @@ def test_the_submitter_counts_where_self_approval_is_allowed() -> None:
     assert evaluate(strict, [a_decision(strict, "alice")], a_directory(alice)).status is GateStatus.OPEN
 
 
+def test_no_pipeline_lets_the_submitter_count_for_the_environment() -> None:
+    alice = Person("alice", frozenset({Role.SUBMITTER, Role.APPROVER}))
+    gate = a_gate(a_rule("alice"), environment_rules=(a_rule("alice", "bob", name="risk"),), excluded=())
+    people = a_directory(alice)
+    found = evaluate(gate, [a_decision(gate, "alice")], people)
+    assert found.status is GateStatus.OPEN
+    assert [(state.counted, state.candidates) for state in found.rules] == [(("alice",), ()), ((), ("bob",))]
+    assert evaluate(gate, [a_decision(gate, "alice"), a_decision(gate, "bob")], people).status is GateStatus.APPROVED
+    before = a_gate(a_rule("alice"), step="first", excluded=())
+    assert evaluate(gate, [a_decision(gate, "alice")], people, earlier=[a_decision(before, "alice")]) == found
+
+
+def test_no_pipeline_lets_a_contributor_stand_in_for_the_environments_approver() -> None:
+    alice = Person("alice", frozenset({Role.SUBMITTER, Role.APPROVER}))
+    gate = a_gate(a_rule("bob"), environment_rules=(a_rule("bob", name="risk"),), excluded=())
+    given = replace(a_decision(gate, "alice"), on_behalf_of="bob")
+    assert evaluate(gate, [given], a_directory(alice)).status is GateStatus.OPEN
+    assert evaluate(replace(gate, contributors=("erin",)), [given], a_directory(alice)).status is GateStatus.APPROVED
+
+
 @pytest.mark.parametrize(
     "bob",
     [

@@ -164,6 +164,16 @@ def test_a_delegate_who_contributed_is_refused_in_words() -> None:
     )
 
 
+def test_who_contributed_hears_that_the_environment_does_not_count_them() -> None:
+    risk = a_rule("carol", name="risk")
+    gate = a_gate(a_rule("bob"), environment_rules=(risk,), excluded=(), contributors=("carol",))
+    assert of("carol", gate).why == (
+        "submitted or contributed to this version, and production takes nobody's word on their own"
+    )
+    assert of("bob", gate).can_decide
+    assert of("carol", replace(gate, contributors=())).can_decide
+
+
 def test_the_absent_person_hears_that_their_delegate_decided() -> None:
     gate = a_gate(a_rule("bob", "carol", required=2))
     said = given(gate, "carol", "bob")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from signoff.domain.actor import Directory, Role
 from signoff.domain.deadlines import said
-from signoff.domain.gate import Decision, Evaluation, Gate, GateStatus, RuleState, deciders, excluded_from
+from signoff.domain.gate import Decision, Evaluation, Gate, GateStatus, RuleState, barred_from, deciders, excluded_from
 from signoff.domain.pipeline import OnTimeout
 from signoff.domain.standing import Room, Standing, standings
 
@@ -108,6 +108,5 @@ def _of_interest(room: Room, also: Sequence[str]) -> list[str]:
     people = room.people.people
     approvers = {person.name for person in people.values() if Role.APPROVER in person.roles}
     delegates = {found.delegate for found in room.away}
-    return sorted(
-        ((room.named | approvers | delegates | excluded_from(room.gate, room.people)) & people.keys()) | set(also)
-    )
+    apart = excluded_from(room.gate, room.people) | barred_from(room.gate, room.people)
+    return sorted(((room.named | approvers | delegates | apart) & people.keys()) | set(also))

@@ -150,8 +150,9 @@ class Decision:
 class Gate:
     """An approval step of one attempt, waiting or closed. `round` counts how often it had to open again.
 
-    `excluded` are the submitter and contributors who do not count. `environment_rules` are the administrator's,
-    copied from the guarded environment when this is the last gate before it. Deadlines are moments, so neither a
+    `excluded` are the submitter and contributors where the pipeline's rules do not count them. `environment_rules` are
+    the administrator's, copied from the guarded environment when this is the last gate before it; they never count
+    `contributors` (the submitter among them), whatever the pipeline allows. Deadlines are moments, so neither a
     restart nor daylight saving moves them: `expires_at` while it waits, `valid_until` once it is approved; `lapsed_at`
     says when an approval that had expired was dealt with. From `escalated_at` on `escalate_to` may approve too.
     """
@@ -180,6 +181,7 @@ class Gate:
     valid_for: timedelta | None = None
     valid_until: datetime | None = None
     lapsed_at: datetime | None = None
+    contributors: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -237,14 +239,23 @@ class Evaluation:
     closed_by: Decision | None = None
 
 
-def counting(gate: Gate, rule: RuleSpec, people: Directory) -> frozenset[str]:
-    """The people who may count for `rule`, one of `gate.all_rules`: active approvers of the model, not excluded."""
-    return people.eligible(rule.approvers, gate.subject.model) - excluded_from(gate, people)
+def counting(gate: Gate, rule: RuleSpec, people: Directory, *, is_environment: bool = False) -> frozenset[str]:
+    """The people who may count for `rule`, one of `gate.all_rules`: active approvers of the model, not excluded.
+
+    `is_environment`: it is one of the environment's.
+    """
+    barred = barred_from(gate, people) if is_environment else excluded_from(gate, people)
+    return people.eligible(rule.approvers, gate.subject.model) - barred
 
 
 def excluded_from(gate: Gate, people: Directory) -> frozenset[str]:
-    """Who does not count for `gate`: the submitter and contributors, under whichever of their accounts."""
+    """Who does not count for the pipeline's rules: submitter and contributors, under whichever of their accounts."""
     return people.with_accounts(gate.excluded)
+
+
+def barred_from(gate: Gate, people: Directory) -> frozenset[str]:
+    """Who does not count for the environment's rules, where there are any; nor do they stand in for anybody."""
+    return people.with_accounts((*gate.excluded, *gate.contributors)) if gate.environment_rules else frozenset()
 
 
 def deciders(gate: Gate, people: Directory) -> frozenset[str]:
@@ -257,8 +268,10 @@ def counting_all(gate: Gate, people: Directory) -> list[frozenset[str]]:
     rules = gate.all_rules
     references = {reference for rule in rules for reference in rule.approvers}
     behind = people.approvers(references, gate.subject.model)
-    excluded = excluded_from(gate, people)
-    return [frozenset[str]().union(*(behind[name] for name in rule.approvers)) - excluded for rule in rules]
+    named = [frozenset[str]().union(*(behind[name] for name in rule.approvers)) for rule in rules]
+    excluded, barred = excluded_from(gate, people), barred_from(gate, people)
+    own = len(gate.rules)
+    return [able - (excluded if place < own else barred) for place, able in enumerate(named)]
 
 
 def evaluate(
@@ -303,7 +316,8 @@ def _counts(decision: Decision, gate: Gate, may_decide: frozenset[str], people: 
 
 def _may_stand_in(delegate: str, gate: Gate, people: Directory) -> bool:
     """Whether `delegate` could decide about this model, and has no part in the version themselves."""
-    return delegate in people.able(gate.subject.model) and delegate not in excluded_from(gate, people)
+    no_part = delegate not in excluded_from(gate, people) | barred_from(gate, people)
+    return no_part and delegate in people.able(gate.subject.model)
 
 
 def _distinct(approvals: Sequence[Decision], people: Directory) -> frozenset[str]:

@@ -14,8 +14,9 @@ from signoff.domain.pipeline import ApprovalStep, Pipeline, RuleSpec
 
 def unfillable(gate: Gate, people: Directory) -> RuleSpec | None:
     """The first rule of `gate` that could not be filled even if everybody approved; None when all could."""
-    for rules in (gate.present_rules, gate.environment_rules):
-        broken = is_satisfiable(rules, {rule.name: people.humans(counting(gate, rule, people)) for rule in rules})
+    for rules, is_environment in ((gate.present_rules, False), (gate.environment_rules, True)):
+        able = {rule.name: counting(gate, rule, people, is_environment=is_environment) for rule in rules}
+        broken = is_satisfiable(rules, {name: people.humans(who) for name, who in able.items()})
         if broken is not None:
             return broken
     return None
@@ -23,7 +24,7 @@ def unfillable(gate: Gate, people: Directory) -> RuleSpec | None:
 
 def never(gate: Gate, rule: RuleSpec, people: Directory) -> str:
     """That `gate` could never be approved because of `rule`, in words."""
-    who = sorted(counting(gate, rule, people))
+    who = sorted(counting(gate, rule, people, is_environment=rule not in gate.present_rules))
     can = (
         f"only {', '.join(who)} could give {'it' if rule.required_approvals == 1 else 'them'}"
         if who
@@ -48,9 +49,11 @@ def check_satisfiable(
     for position, step in enumerate(pipeline.steps):
         if not isinstance(step, ApprovalStep):
             continue
-        excluded = frozenset[str]() if step.allow_self_approval else people.with_accounts(contributors)
-        for rules in (step.rules, _guarded_rules(pipeline, position, environments)):
-            eligible = {rule.name: people.eligible(rule.approvers, model) - excluded for rule in rules}
+        barred = people.with_accounts(contributors)
+        excluded = frozenset[str]() if step.allow_self_approval else barred
+        demanded = _guarded_rules(pipeline, position, environments)
+        for rules, without in ((step.rules, excluded), (demanded, barred)):
+            eligible = {rule.name: people.eligible(rule.approvers, model) - without for rule in rules}
             broken = is_satisfiable(rules, {name: people.humans(able) for name, able in eligible.items()})
             if broken is not None:
                 who = ", ".join(sorted(eligible[broken.name])) or "nobody"

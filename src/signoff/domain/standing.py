@@ -132,10 +132,15 @@ def why_not_stand_in(room: Room, delegate: str) -> str | None:
 
 def _part_in(room: Room, person: str) -> str | None:
     """What part in the version keeps `person` from deciding, in words; None when they have none."""
-    found = room.people.accounts_of(person).intersection(room.gate.excluded)
+    accounts = room.people.accounts_of(person)
+    found = accounts.intersection(room.gate.excluded)
+    what = "submitted or contributed to this version, and the gate does not allow self-approval"
+    if not found and room.gate.environment_rules:
+        found = accounts.intersection(room.gate.contributors)
+        what = f"submitted or contributed to this version, and {room.gate.subject.environment} takes nobody's word on "
+        what += "their own"
     if not found:
         return None
-    what = "submitted or contributed to this version, and the gate does not allow self-approval"
     return what if person in found else f"is another account of {min(found)}, who {what}"
 
 

@@ -90,7 +90,7 @@ def _gate(run: Run, step: ApprovalStep, position: int, environment: Environment 
     guards = environment is not None and run.pipeline.is_last_gate_before_deployment(position)
     # Who broke the glass does not review it, whatever the pipeline allows.
     may_all = step.allow_self_approval and run.kind is not RunKind.AFTER_REVIEW
-    excluded = () if may_all else tuple(sorted({run.submitter, *run.attempt.contributors}))
+    contributors = tuple(sorted({run.submitter, *run.attempt.contributors}))
     deadlines = opening(step, at)
     if run.kind is RunKind.AFTER_REVIEW:
         deadlines = deadlines._replace(expires_at=None)  # what it is about has a deadline of its own
@@ -105,7 +105,8 @@ def _gate(run: Run, step: ApprovalStep, position: int, environment: Environment 
         rules=step.rules,
         opened_at=at,
         environment_rules=environment.rules if environment is not None and guards else (),
-        excluded=excluded,
+        excluded=() if may_all else contributors,
+        contributors=contributors,
         checklist=step.checklist,
         note=f"Opened again: {former.note}" if former is not None and former.note else "",
         on_timeout=step.on_timeout,

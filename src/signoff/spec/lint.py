@@ -131,7 +131,7 @@ def _guarded(steps: Sequence[ReadStep], model: str | None, problems: Problems, k
         return
     environment = (known.environments or {}).get(target.step.environment)
     if environment is not None:
-        check_environment_rules(environment, gate, model, _target(target), problems, known)
+        check_environment_rules(environment, model, _target(target), problems, known)
 
 
 def _names(steps: Sequence[ReadStep], problems: Problems, known: Known) -> None:

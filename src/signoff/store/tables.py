@@ -132,6 +132,7 @@ gates = Table(
     Column("environment_rules", JSONB, nullable=False),
     Column("approvers", ARRAY(Text), nullable=False),
     Column("excluded", ARRAY(Text), nullable=False),
+    Column("contributors", ARRAY(Text), nullable=False, server_default=_NONE),
     Column("checklist", ARRAY(Text), nullable=False),
     Column("opened_at", _WHEN, nullable=False),
     Column("closed_at", _WHEN),
