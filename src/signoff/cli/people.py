@@ -343,12 +343,10 @@ def _state(person: PersonBody) -> str:
 
 
 def _tell_link(screen: Screen, link: LinkBody) -> None:
-    if screen.is_quiet:
-        screen.essential(link.url)
     what = "sets a new password" if link.purpose == "reset" else "lets them choose a password"
     until = f"{link.expires_at:%Y-%m-%d %H:%M} UTC"
     screen.say(f"  This link {what}; it works once, until {until}. Whoever has it can use it:")
-    screen.say(f"  {safe(link.url)}")
+    screen.essential(link.url)  # in one piece, however narrow the terminal
 
 
 def asked(kind: type[R], values: Mapping[str, Any]) -> R:

@@ -86,12 +86,10 @@ def create(
     if screen.is_json:
         screen.document(made)
         return Exit.DONE
-    if screen.is_quiet:
-        screen.essential(made.secret)
     may = f"{', '.join(made.scopes)}{f' as {made.automation}' if made.automation else ''}"
     screen.say(f"[green]✔[/] {safe(made.name)} of {safe(made.person)}: {safe(may)}, until {made.expires_at:%Y-%m-%d}")
     screen.say("  It is shown this once:")
-    screen.say(f"  {safe(made.secret)}")
+    screen.essential(made.secret)  # in one piece, however narrow the terminal
     return Exit.DONE
 
 
