@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Playwright
+    from playwright.sync_api import Browser, Page, Playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 ARGUMENTS = (
@@ -53,3 +53,38 @@ def chromium() -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
+
+
+class Device:
+    """A device that keeps passkeys for the browser of `page`, and whose owner agrees until told otherwise."""
+
+    def __init__(self, page: Page) -> None:
+        self._session = page.context.new_cdp_session(page)
+        self._session.send("WebAuthn.enable")
+        options = {
+            "protocol": "ctap2",
+            "transport": "internal",
+            "hasResidentKey": True,
+            "hasUserVerification": True,
+            "isUserVerified": True,
+            "automaticPresenceSimulation": True,
+        }
+        made = self._session.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+        self._id = made["authenticatorId"]
+
+    def credentials(self) -> list[dict[str, object]]:
+        """What it keeps."""
+        found = self._session.send("WebAuthn.getCredentials", {"authenticatorId": self._id})
+        return list(found["credentials"])
+
+    def refuse(self) -> None:
+        """Its owner is not recognised from now on."""
+        self._verified(False)
+
+    def agree(self) -> None:
+        """Its owner is recognised from now on."""
+        self._verified(True)
+
+    def _verified(self, is_it: bool) -> None:
+        known = {"authenticatorId": self._id, "isUserVerified": is_it}
+        self._session.send("WebAuthn.setUserVerified", known)

@@ -28,10 +28,15 @@ DOORS = {
     "passwords.check_password": "it is what a sign-in asks",
     "accounts.find_link": "the secret of the link is what allows it",
     "accounts.use_link": "the secret of the link is what allows it",
+    "passkeys.begin_second_factor": "for those whose password was just found right",
+    "passkeys.finish_second_factor": "the passkey is what allows it",
     "single_sign_on.begin_sign_on": "before anybody is known; it keeps a random state and nothing else",
     "single_sign_on.finish_sign_on": "what the provider vouches for is what allows it",
     "limits.refuse_too_many": "asked before anybody is known, so that guessing is slow",
     "limits.note_attempt": "the same",
+    "devices.start_device": "a program that asks for a credential has none",
+    "devices.redeem_device": "the secret of the program is what allows it, once a person did",
+    "trusts.exchange_id_token": "the CI system's signature is what allows it",
     "health.readiness": "whether the parts answer; names nobody and nothing",
     "health.measure": "figures without names, for the operators' scraper",
     "environments.was_file_applied": "asked by start-up about its own file",
@@ -39,11 +44,16 @@ DOORS = {
 """Use-cases without an actor, and why."""
 
 NOT_USE_CASES = {
+    **dict.fromkeys(
+        (f"challenges.{name}" for name in ("ask", "answered", "ask_passkey", "confirm", "site", "origin")),
+        "a part of others, in their transaction, about the person they decided on",
+    ),
     "evidence_files.read_table": "of evidence that a use-case gave, which asked",
     "tokens.add_token": "a part of others, in their transaction, with the owner they decided on",
 }
 
-OPEN_ROUTES = {"/healthz", "/readyz", "/metrics"}
+OPEN_ROUTES = {"/healthz", "/readyz", "/metrics", "/device/code", "/device/token", "/tokens/exchange"}
+"""What is asked by those who have no credential: operators' probes, and programs that want one."""
 
 
 def functions() -> Iterator[tuple[str, ast.FunctionDef]]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from browsers import Device
 from real_stack import Stack
 
 if TYPE_CHECKING:
@@ -24,6 +25,14 @@ def set_password(page: Page, link: str, name: str | None = None) -> None:
     page.get_by_label("The same once more").fill(PASSWORD)
     page.get_by_role("button", name="Set password and sign in").click()
     page.wait_for_url(lambda url: "/link" not in url)
+
+
+def sign_in(page: Page, name: str) -> None:
+    """Ask for the account page, and sign in on the way."""
+    page.goto("/account")
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_label("Password").press("Enter")
 
 
 def test_the_first_administrator_signs_in_by_the_link_that_was_printed(
@@ -45,12 +54,34 @@ def test_a_bookmark_opens_after_signing_in_and_nothing_complains(stack: Stack, o
     page = open_page()
     set_password(page, next(word for word in link.split() if "/link?code=" in word))
     page.context.clear_cookies()
-    page.goto("/account")
-    page.get_by_label("Name").fill("bob")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_label("Password").press("Enter")
+    sign_in(page, "bob")
     page.get_by_role("heading", name="Your account").wait_for()
     assert page.url == f"{stack.url}/account"
+
+
+def test_a_passkey_is_added_and_asked_for_from_then_on(stack: Stack, open_page: Callable[..., Page]) -> None:
+    link = stack.command("user", "reset", "dave", who="erin")
+    page = open_page()
+    device = Device(page)
+    set_password(page, next(word for word in link.split() if "/link?code=" in word))
+    page.goto("/account")
+    page.get_by_role("button", name="Add a passkey").click()
+    page.get_by_label("What to call it").fill("this laptop")
+    page.get_by_role("button", name="Make it").click()
+    page.get_by_text("this laptop is a passkey of yours now").wait_for()
+    assert len(device.credentials()) == 1
+    page.context.clear_cookies()
+    sign_in(page, "dave")
+    page.get_by_text("Now use the passkey of dave").wait_for()
+    device.refuse()
+    page.get_by_role("button", name="Use your passkey").click()
+    page.get_by_text("The passkey did not answer").wait_for()
+    page.goto("/account")
+    assert "/sign-in" in page.url, "the password alone let somebody in"
+    device.agree()
+    sign_in(page, "dave")
+    page.get_by_role("button", name="Use your passkey").click()
+    page.get_by_text("signed in by password, passkey").first.wait_for()
 
 
 @pytest.mark.parametrize("width", [1280, 320])

@@ -135,3 +135,17 @@ class Admission:
             return present
         ours = frozenset(self.groups.values())
         return (present - ours) | frozenset(own for theirs, own in self.groups.items() if theirs in vouched)
+
+
+@dataclass(frozen=True, slots=True)
+class Passkey:
+    """A key that only its owner's device has: `id` and `public_key` as WebAuthn gave them, the id in base64url."""
+
+    id: str
+    person: str
+    name: str
+    public_key: bytes
+    sign_count: int
+    created_at: datetime
+    transports: tuple[str, ...] = ()
+    last_used_at: datetime | None = None

@@ -133,3 +133,21 @@ class IdentityTakenError(ConflictError):
     """That account of the identity provider is somebody else's way in already."""
 
     code = "identity_taken"
+
+
+class PasskeyError(NotAuthenticatedError):
+    """What came from a passkey is not what was asked of it."""
+
+    code = "passkey_refused"
+
+
+class PasskeyUnknownError(NotFoundError):
+    """There is no such passkey, or it is not yours."""
+
+    code = "passkey_unknown"
+
+
+class StaleSignInError(NotAuthenticatedError):
+    """The person signed in too long ago for this: they have to do it once more."""
+
+    code = "sign_in_again"

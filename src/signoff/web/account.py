@@ -11,6 +11,7 @@ from signoff.domain.actor import Actor
 from signoff.domain.errors import SignoffError
 from signoff.service.accounts import change_password, set_password
 from signoff.service.desk import Desk
+from signoff.service.passkeys import list_passkeys
 from signoff.service.sessions import list_sessions, revoke_other_sessions, revoke_session
 from signoff.service.single_sign_on import get_ways_in
 from signoff.web.page import redirect, render
@@ -31,6 +32,7 @@ def show_account(request: Request, desk: DeskOf, actor: SignedIn) -> Response:
 def _page(request: Request, desk: Desk, actor: Actor, problem: SignoffError | None = None) -> Response:
     status = status_of(problem).value if problem is not None else 200
     values = {"sessions": list_sessions(desk, actor), "ways": get_ways_in(desk, actor), "provider": desk.identity}
+    values |= {"passkeys": list_passkeys(desk, actor)}
     return render(request, "account.html", status=status, problem=problem, **values)
 
 

@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
+from signoff.domain.account_errors import StaleSignInError
 from signoff.domain.errors import NotAuthenticatedError, SignoffError
 from signoff.web.destination import safe_path, sign_in_address
 from signoff.web.flash import Tone
@@ -44,7 +45,8 @@ def refusal(request: Request, error: SignoffError, kept: tuple[tuple[str, str], 
         if request.method in SAFE and "hx-request" not in request.headers:
             said = error.what if error.code == "session_over" else None
             return redirect(request, sign_in_address(wanted), said, Tone.INFO)
-        return _page(request, status, error.what, error.hint, kept=kept, sign_in=True)
+        again = error.code == StaleSignInError.code
+        return _page(request, status, error.what, error.hint, kept=kept, sign_in="again" if again else "first")
     return _page(request, status, error.what, error.hint, kept=kept)
 
 
@@ -103,7 +105,7 @@ def _page(
     hint: str,
     *,
     kept: tuple[tuple[str, str], ...] = (),
-    sign_in: bool = False,
+    sign_in: str = "",
 ) -> Response:
     back = request.headers.get("referer") if request.method not in SAFE else None
     values = {"what": what, "hint": hint, "http_status": status, "kept": kept, "sign_in": sign_in, "back": _path(back)}

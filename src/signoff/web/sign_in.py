@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request, Response
 
 from signoff.domain.account import SESSION_LASTS, Purpose
-from signoff.domain.account_errors import PasswordError, PersonError, SignInError, TooManyAttemptsError
+from signoff.domain.account_errors import (
+    PasswordError,
+    PersonError,
+    SecondFactorError,
+    SignInError,
+    TooManyAttemptsError,
+)
 from signoff.service.accounts import find_link, use_link
+from signoff.service.desk import Desk
+from signoff.service.passkeys import begin_second_factor
 from signoff.service.sessions import revoke_session
 from signoff.service.sessions import sign_in as sign_in_by_password
 from signoff.web.cookies import SESSION, VISIT, drop_cookie, read_cookie, set_cookie
@@ -50,9 +59,9 @@ def check_same(password: str, again: str) -> None:
 
 
 @router.get("/sign-in")
-def show_sign_in(request: Request, desk: DeskOf, visitor: Visitor, next: str = HOME) -> Response:  # noqa: A002 - the query's name
-    """The form; whoever is signed in already goes on."""
-    if visitor is not None:
+def show_sign_in(request: Request, desk: DeskOf, visitor: Visitor, next: str = HOME, again: bool = False) -> Response:  # noqa: A002
+    """The form; whoever is signed in already goes on, unless they are to do it `again`."""
+    if visitor is not None and not again:
         return redirect(request, safe_path(next))
     return render(request, "sign_in.html", next=safe_path(next), name="", problem=None, provider=desk.identity)
 
@@ -68,10 +77,21 @@ def take_sign_in(
     """Open a session for whoever knows the password."""
     try:
         secret = sign_in_by_password(desk, name.strip(), password, **caller(request))
+    except SecondFactorError:
+        return _ask_second_factor(request, desk, name.strip(), safe_path(next))
     except (SignInError, TooManyAttemptsError) as error:
         values = {"next": safe_path(next), "name": name, "problem": error, "provider": desk.identity}
         return render(request, "sign_in.html", status=status_of(error).value, **values)
     return let_in(request, secret, safe_path(next))
+
+
+def _ask_second_factor(request: Request, desk: Desk, name: str, path: str) -> Response:
+    """The page that asks for the passkey of somebody whose password was right; the answer counts in this browser."""
+    visit = read_cookie(request, VISIT) or secrets.token_urlsafe(24)
+    question = begin_second_factor(desk, name, visit)
+    response = render(request, "second_factor.html", question=question, name=name, next=path)
+    set_cookie(request, response, VISIT, visit)
+    return response
 
 
 @router.post("/sign-out")
