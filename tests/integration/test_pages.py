@@ -201,7 +201,7 @@ def test_a_remark_is_safe_and_mentions_people(house: House) -> None:
     sent = bob.send(review, f"/runs/{run}/comments", body="@alice is **this** <script>alert(1)</script> right?")
     assert sent.headers["location"] == f"{review}#discussion"
     page = bob.get(review).text
-    assert '<span class="mention">@alice</span> is <strong>this</strong> &lt;script&gt;' in page
+    assert '<span class="at-person">@alice</span> is <strong>this</strong> &lt;script&gt;' in page
     elsewhere = bob.post(f"/runs/{run}/comments", {**bob.form(review, f"/runs/{run}/comments").fields, "body": "a",
                                                    "back": "//evil.example"})  # fmt: skip
     assert elsewhere.headers["location"] == "/#discussion"

@@ -9,13 +9,15 @@ from typing import Any
 from urllib.parse import quote
 
 from signoff.domain.digits import number, percent, rows, signed, together
-from signoff.domain.evidence import CheckResult, CheckStatus, Evidence, Picture, SliceResult
+from signoff.domain.evidence import CheckResult, CheckStatus, Evidence, Interval, Picture, SliceResult
 from signoff.domain.scorecard import MetricRow, Tone, direction, lost, rows_of, worst_first
 from signoff.service.desk import Desk
 from signoff.service.evidence_files import PictureTable, read_table
 
 MOST_SLICES = 8
 _MOST_TABLE_ROWS = 200
+_MOST_METRICS = 6
+_USUAL = 0.95
 _TONES = {
     Tone.BETTER: ("green", "arrow-up-right", "surely better"),
     Tone.WORSE: ("orange", "arrow-down-right", "surely worse"),
@@ -38,6 +40,7 @@ class ShownMetric:
     tone: str
     icon: str
     change_words: str
+    between: str
     limits: tuple[str, ...]
     result: str
 
@@ -75,6 +78,7 @@ class ShownEvidence:
 
     champion_version: str | None
     metrics: tuple[ShownMetric, ...]
+    more_metrics: tuple[ShownMetric, ...]
     slices: tuple[ShownSlice, ...]
     more_slices: tuple[ShownSlice, ...]
     pictures: tuple[ShownPicture, ...]
@@ -94,6 +98,8 @@ def show(desk: Desk, run_id: str, found: Sequence[Evidence], *, pictures: bool =
     """`found`, evidence of one version, as a page shows it."""
     every = worst_first(one for item in found for one in item.slices)
     slices = [shown for one in every if (shown := _slice(one, _ends(one, every))) is not None]
+    metrics = [_metric(row) for row in rows_of(found)]
+    shown_first = sum(bool(row.limits) for row in metrics) or _MOST_METRICS
     champion = next((item.champion.version for item in reversed(found) if item.champion is not None), None)
     test_set = next((item.test_set for item in reversed(found) if item.test_set is not None), None)
     rested_on = ""
@@ -102,7 +108,8 @@ def show(desk: Desk, run_id: str, found: Sequence[Evidence], *, pictures: bool =
         rested_on = f"{rows(test_set.rows)} that it was not trained on, looked at {times}"
     return ShownEvidence(
         champion_version=champion,
-        metrics=tuple(_metric(row) for row in rows_of(found)),
+        metrics=tuple(metrics[:shown_first]),
+        more_metrics=tuple(metrics[shown_first:]),
         slices=tuple(slices[:MOST_SLICES]),
         more_slices=tuple(slices[MOST_SLICES:]),
         pictures=tuple(_picture(desk, run_id, item, one) for item in found for one in item.pictures if pictures),
@@ -126,9 +133,10 @@ def _metric(row: MetricRow) -> ShownMetric:
     values = [row.candidate.value] + ([row.champion.value] if row.champion is not None else [])
     shown = together(*values)
     spread = row.candidate.interval
-    sure = f"{number(spread.low)} to {number(spread.high)}, {percent(spread.level)} sure" if spread is not None else ""
+    sure = f"{number(spread.low)} to {number(spread.high)}{_unusual(spread)}" if spread is not None else ""
+    between = ""
     if row.spread is not None:
-        words = f"{words}: between {signed(row.spread.low)} and {signed(row.spread.high)}, {percent(row.spread.level)}"
+        between = f"{signed(row.spread.low)} to {signed(row.spread.high)}{_unusual(row.spread)}"
     result = row.result.value if row.result is not None else ""
     if row.is_warning and row.result is CheckStatus.FAILED:
         result = "warning"
@@ -143,9 +151,15 @@ def _metric(row: MetricRow) -> ShownMetric:
         tone=tone,
         icon=icon,
         change_words=words,
+        between=between,
         limits=row.limits,
         result=result,
     )
+
+
+def _unusual(spread: Interval) -> str:
+    """The confidence of an interval where it is another than the usual one, which the table's head names."""
+    return "" if math.isclose(spread.level, _USUAL) else f", {percent(spread.level)} sure"
 
 
 def _ends(one: SliceResult, every: Sequence[SliceResult]) -> tuple[float, float]:
@@ -164,7 +178,6 @@ def _slice(one: SliceResult, ends: tuple[float, float]) -> ShownSlice | None:
         return None
     low, high = ends
     change = one.to_champion.value if one.to_champion is not None else one.to_rest
-    against = "the champion" if one.to_champion is not None else "everybody else"
     is_bad = lost(one) or one.status == "worse"
     words = {"worse": "surely worse than the rest", "fine": "fine", "unsure": "too few rows to tell"}[one.status]
     if lost(one):
@@ -178,7 +191,7 @@ def _slice(one: SliceResult, ends: tuple[float, float]) -> ShownSlice | None:
         low=low,
         high=high,
         bar=bar,
-        change=f"{signed(change)} against {against}" if change is not None and math.isfinite(change) else "",
+        change=signed(change) if change is not None and math.isfinite(change) else "",
         is_bad=is_bad,
         words=words,
         count=rows(one.n),

@@ -37,7 +37,7 @@ def as_html(text: str, people: Collection[str] = ()) -> Markup:
             html,
             tags=_TAGS,
             attributes={"a": {"href"}, "ol": {"start"}},
-            allowed_classes={"span": {"mention"}},
+            allowed_classes={"span": {"at-person"}},
             url_schemes={"http", "https", "mailto"},
             link_rel="noopener noreferrer nofollow ugc",
         )
@@ -81,7 +81,7 @@ def _split(token: Token, people: Collection[str]) -> Iterator[Token]:
 
 
 def _mention(_self: RendererProtocol, tokens: Sequence[Token], index: int, _options: Any, _env: Any) -> str:
-    return f'<span class="mention">@{escape(tokens[index].content)}</span>'
+    return f'<span class="at-person">@{escape(tokens[index].content)}</span>'
 
 
 def _picture(_self: RendererProtocol, tokens: Sequence[Token], index: int, _options: Any, _env: Any) -> str:

@@ -16,7 +16,7 @@ from fastapi.responses import Response
 
 from signoff.domain.access import Do, Resource, why_not
 from signoff.domain.actor import Actor
-from signoff.domain.errors import GateClosedError, SignoffError, SubjectChangedError
+from signoff.domain.errors import ConflictError, GateClosedError, SignoffError, SubjectChangedError
 from signoff.domain.gate import Gate, Reason, ReasonKind, Verdict
 from signoff.domain.pipeline import ApprovalStep, OnReject
 from signoff.domain.run import Attempt, Run
@@ -30,6 +30,7 @@ from signoff.service.people import list_people
 from signoff.service.views import RunView
 from signoff.web.destination import safe_path
 from signoff.web.evidence_view import cell, show
+from signoff.web.flash import Tone
 from signoff.web.page import redirect, render
 from signoff.web.steps_line import line_of
 from signoff.web.visitor import DeskOf, SignedIn
@@ -68,8 +69,11 @@ class Typed:
 
 @router.get("/runs/{run_id}/gates/{step}")
 def review(request: Request, run_id: str, step: str, desk: DeskOf, actor: SignedIn) -> Response:
-    """The page."""
-    return _page(request, desk, actor, run_id, step)
+    """The page; that of the run while the gate is still to come."""
+    try:
+        return _page(request, desk, actor, run_id, step)
+    except ConflictError as error:
+        return redirect(request, f"/runs/{run_id}", error.what, Tone.INFO)
 
 
 @router.post("/runs/{run_id}/gates/{step}/decisions")
@@ -260,9 +264,6 @@ def discussion_of(view: RunView, attempt: Attempt) -> list[Said]:
     said.sort(key=lambda one: one.at.timestamp() if one.at is not None else 0.0)
     run = view.line.run
     first = [Said(run.submitter, run.created_at, run.note, "submitted it")] if run.note else []
-    if attempt.note and attempt.note != run.note:
-        first.append(Said(attempt.contributors[-1] if attempt.contributors else run.submitter, None, attempt.note,
-                          f"about attempt {attempt.number}"))  # fmt: skip
     return [*first, *said]
 
 

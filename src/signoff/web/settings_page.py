@@ -176,7 +176,7 @@ def _page(
     link: str | None = None,
     link_for: str = "",
 ) -> Response:
-    can_delegate = why_not(actor, Do.DELEGATE) is None
+    can_delegate = why_not(actor, Do.DELEGATE) is None and Role.APPROVER in actor.roles
     return render(
         request,
         "settings.html",

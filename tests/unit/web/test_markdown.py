@@ -66,9 +66,9 @@ def test_headings_stay_below_those_of_the_page() -> None:
 def test_people_whom_the_server_knows_are_mentioned() -> None:
     text = "@bob, ask @j.doe. Not `@carol`, nor mail@bob nor @nobody"
     html = as_html(text, PEOPLE)
-    assert html.count('class="mention"') == 2
-    assert '<span class="mention">@bob</span>' in html
-    assert '<span class="mention">@j.doe</span>.' in html
+    assert html.count('class="at-person"') == 2
+    assert '<span class="at-person">@bob</span>' in html
+    assert '<span class="at-person">@j.doe</span>.' in html
     assert mentioned("@bob and @carol. @bob!", PEOPLE) == ("bob", "carol")
 
 

@@ -2,12 +2,19 @@
 (() => {
   const here = document.currentScript.src.replace(/[^/]*$/, "vendor/");
   const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  // The names of styles in the specifications (see signoff.evaluation.pictures.look), in the colours of the theme.
   function config() {
-    const ink = css("--tblr-secondary") || "#6b7280";
-    const grid = css("--tblr-border-color-translucent") || css("--tblr-border-color");
-    const axis = { labelColor: ink, titleColor: ink, gridColor: grid, domain: false, tickColor: grid, titleFontWeight: 500, labelFontSize: 11, titleFontSize: 11, tickCount: 5 };
-    const legend = { labelColor: ink, titleColor: ink, labelFontSize: 12 };
-    return { background: "transparent", font: "Inter Variable, sans-serif", view: { stroke: null }, axis, legend, title: { color: ink } };
+    const ink = css("--tblr-secondary"), strong = css("--tblr-body-color"), grid = css("--tblr-border-color");
+    const candidate = css("--candidate"), champion = css("--champion"), warning = css("--ink-orange");
+    const axis = { labelColor: ink, titleColor: ink, gridColor: grid, tickColor: grid, domain: false, titleFontWeight: 500, labelFontSize: 11, titleFontSize: 11, tickCount: 5, labelLimit: 160 };
+    const legend = { labelColor: ink, titleColor: ink, labelFontSize: 12, labelLimit: 220, symbolStrokeWidth: 2.5, layout: { top: { direction: "vertical", anchor: "start", margin: 2 } } };
+    const style = {
+      candidate: { color: candidate }, champion: { color: champion }, counts: { color: champion, opacity: 0.35 },
+      reference: { color: champion, strokeWidth: 1, strokeDash: [4, 4] }, limit: { color: warning, strokeWidth: 1.5, strokeDash: [6, 3] },
+      "cell-text": { color: strong, fontSize: 15, fontWeight: 600 }, "cell-note": { color: strong, fontSize: 11 },
+    };
+    return { background: "transparent", font: "Inter Variable, sans-serif", view: { stroke: null }, axis, legend, style, title: { color: strong },
+      range: { category: [candidate, champion, warning], heatmap: [css("--heat-low"), css("--heat-high")] } };
   }
   async function draw() {
     const plain = { ast: true, expr: vegaInterpreter, renderer: "svg", actions: false, defaultStyle: false };
@@ -27,6 +34,6 @@
     for (const name of ["vega.min.js", "vega-lite.min.js", "vega-embed.min.js", "vega-interpreter.js"]) await load(here + name);
     await draw();
     document.addEventListener("theme", draw);
-    document.addEventListener("htmx:after:swap", draw);
+    document.addEventListener("live:swap", draw);
   })();
 })();

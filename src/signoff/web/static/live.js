@@ -15,10 +15,10 @@
     for (const part of document.querySelectorAll("[data-live-part]")) {
       const next = fresh.getElementById(part.id);
       if (!next || isTouched(part) || shapeOf(next) === shapeOf(part)) continue;
-      const opened = openOnes(part);
-      part.replaceChildren(...document.importNode(next, true).childNodes);
-      part.querySelectorAll("details").forEach((one, index) => { if (opened[index] !== undefined) one.open = opened[index]; });
-      document.dispatchEvent(new CustomEvent("live:swap", { detail: part }));
+      const opened = openOnes(part), put = document.importNode(next, true);
+      put.querySelectorAll("details").forEach((one, index) => { if (opened[index] !== undefined) one.open = opened[index]; });
+      part.replaceWith(put);
+      document.dispatchEvent(new Event("live:swap"));
     }
     const box = document.getElementById("decide"), next = fresh.getElementById("decide"), stale = document.getElementById("stale");
     if (box && next && stale && box.dataset.digest !== next.dataset.digest) stale.hidden = false;
@@ -66,6 +66,8 @@
     setTimeout(tail, document.hidden ? 5000 : 700);
   }
   if (log) { log.parentElement.scrollTop = log.parentElement.scrollHeight; tail(); }
+
+  document.querySelector(".pipeline .now")?.scrollIntoView({ inline: "center", block: "nearest" });
 
   // Lists by keyboard: j and k move, Enter opens (a link has it by itself), / goes to the first field.
   document.addEventListener("keydown", (event) => {
