@@ -19,7 +19,10 @@ from sqlalchemy import text
 
 from fault_scene import Scene, a_scene, until
 from signoff.domain.run import RunStatus
+from signoff.engine import jobs
 from signoff.engine.jobs import wake_run
+
+QUEUES = sum(name.endswith("_QUEUE") for name in vars(jobs))
 
 
 class Door:
@@ -56,11 +59,11 @@ def door(database_url: str) -> Iterator[Door]:
 
 @contextmanager
 def a_worker_that_begins(scene: Scene, door: Door) -> Iterator[subprocess.Popen[bytes]]:
-    """A worker both of whose queues have connected, and go on beginning afterwards."""
+    """A worker all of whose queues have connected, and go on beginning afterwards."""
     with scene.desk.database.begin() as tx:
         tx.execute(text("LOCK TABLE procrastinate_workers"))
         worker = scene.worker()
-        until(lambda: door.count_waiting() == 2, "both queues begin")
+        until(lambda: door.count_waiting() == QUEUES, "every queue begins")
         yield worker
 
 
@@ -91,7 +94,7 @@ def test_a_worker_told_to_stop_while_the_database_is_away_stops(tmp_path: Path, 
         until(lambda: door.count_listening("runs") == 1, "it works")
         door.set_open(is_open=False)
         door.throw_out()
-        until(lambda: scene.log(worker).count("trying again") == 2, "both queues have noticed")
+        until(lambda: scene.log(worker).count("trying again") == QUEUES, "every queue has noticed")
         worker.send_signal(signal.SIGTERM)
         assert worker.wait(20) == 0
 
