@@ -46,6 +46,8 @@ def test_every_route_wants_to_know_who_asks(house: House) -> None:
     found = operations(house)
     assert len(found) > 20
     for method, path in found:
+        if path.endswith(("/device/code", "/device/token", "/tokens/exchange")):
+            continue  # a program that asks for a credential has none
         with house.unchanged():
             answer = house.client.request(method, path, json={} if method == "POST" else None)
         assert "says not who it is from" in refused(answer, 401, "not_authenticated"), (method, path)
@@ -68,7 +70,7 @@ def test_what_is_not_there_and_not_possible_is_told_as_a_problem(house: House) -
     dave = house.as_("dave")
     assert "nothing at /api/v1/nothing" in refused(dave.get("/nothing"), 404, "not_found")
     assert "DELETE is not possible" in refused(dave.delete("/runs"), 405, "method_not_allowed")
-    refused(house.client.get("/nothing"), 404, "not_found")
+    refused(house.client.get("/api/nothing"), 404, "not_found")
     for path in ("/runs/nothing", "/models/nothing", f"/models/{MODEL}/versions/1", "/deployments/nothing"):
         status, code = (404, "model_not_found") if path.startswith("/models") else (404, "not_found")
         refused(dave.get(path), status, code)

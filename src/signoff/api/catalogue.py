@@ -10,7 +10,8 @@ from pydantic import Field
 from signoff.api import render
 from signoff.api.problems import place_of
 from signoff.api.request import ActorOf, DeskOf
-from signoff.service import catalogue, views
+from signoff.domain.actor import Credential
+from signoff.service import catalogue, sessions, views
 from signoff.wire.body import Body, Page, Place
 from signoff.wire.catalogue import AuditBody, MeBody, ModelBody, VersionBody
 from signoff.wire.runs import DeploymentBody, ValidateRequest
@@ -31,12 +32,17 @@ class ValidationBody(Body):
 def who_am_i(request: Request, desk: DeskOf, actor: ActorOf) -> MeBody:
     """Who the caller is to this server."""
     person = catalogue.who_am_i(desk, actor)
+    known = sessions.get_present_credential(desk, actor)
     return MeBody(
         name=actor.name,
         roles=sorted(actor.roles),
         groups=sorted(person.groups) if person is not None else [],
         models=list(actor.models),
         credential=actor.credential.value,
+        credential_id=actor.credential_id,
+        methods=list(actor.methods),
+        scopes=sorted(actor.scopes) if actor.credential is Credential.TOKEN else [],
+        expires_at=known.expires_at if known is not None else None,
         server=desk.url,
         version=request.app.version,
     )

@@ -80,8 +80,12 @@ def begin_session(
     agent: str,
     lasts: timedelta = SESSION_LASTS,
     idle: timedelta = SESSION_IDLE,
+    authenticated_at: datetime | None = None,
 ) -> str:
-    """The same in a transaction that does more. Raises as `open_session` does."""
+    """The same in a transaction that does more. Raises as `open_session` does.
+
+    `authenticated_at` is when the person proved who they are, where that was before now.
+    """
     # Held, so that nobody is deactivated between this look and the session.
     directory = people.get_directory(tx, hold=True)
     found = directory.people.get(name)
@@ -89,7 +93,8 @@ def begin_session(
         raise refused_sign_in()
     secret = new_secret(Credential.SESSION)
     how = tuple(dict.fromkeys(str(method) for method in methods))
-    session = Session(new_id(), name, how, at, at, at, at + lasts, idle, address, agent[:_LONGEST_AGENT])
+    proved = authenticated_at or at
+    session = Session(new_id(), name, how, at, proved, at, at + lasts, idle, address, agent[:_LONGEST_AGENT])
     actor = replace(actor_of(found, Credential.SESSION), credential_id=session.id)
     opened = happened(Event.SESSION_OPENED, actor, at, session=session.id, methods=list(how), address=address)
     sessions.add_session(tx, session, fingerprint(secret), audit=[opened])
@@ -200,6 +205,15 @@ def step_up(desk: Desk, actor: Actor, method: str) -> str:
         if not sessions.renew_session(tx, stronger, fingerprint(secret), audit=[renewed]):
             raise over
     return secret
+
+
+def get_present_credential(desk: Desk, actor: Actor) -> Session | ApiToken | None:
+    """The session or token that the actor came with."""
+    authorize(actor, Do.READ)
+    with desk.database.read() as tx:
+        known = actor.credential_id or ""
+        is_token = actor.credential is Credential.TOKEN
+        return tokens.get_token(tx, known) if is_token else sessions.get_session(tx, known)
 
 
 def list_sessions(desk: Desk, actor: Actor, *, person: str | None = None) -> list[Session]:

@@ -144,6 +144,7 @@ device_codes = Table(
     Column("decided_at", _WHEN),
     Column("polled_at", _WHEN),
     Column("polls", Integer, nullable=False, server_default="0"),
+    Column("authenticated_at", _WHEN),
     Index("device_codes_user_code_key", "user_code", unique=True),
     Index("device_codes_expires_at_idx", "expires_at"),
 )
@@ -159,4 +160,29 @@ attempts_to_sign_in = Table(
     Index("attempts_to_sign_in_account_at_idx", "account", "at"),
     Index("attempts_to_sign_in_address_at_idx", "address", "at"),
     Index("attempts_to_sign_in_at_idx", "at"),
+)
+
+trusts = Table(
+    "trusts",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("system", Text, nullable=False),
+    Column("issuer", Text, nullable=False),
+    Column("audience", Text, nullable=False),
+    Column("repository_id", Text, nullable=False),
+    Column("workflow_ref", Text, nullable=False),
+    Column("environment", Text),
+    Column("person", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("created_at", _WHEN, nullable=False),
+    Index("trusts_issuer_idx", "issuer"),
+)
+
+used_id_tokens = Table(
+    "used_id_tokens",
+    metadata,
+    Column("issuer", Text, primary_key=True),
+    Column("number", Text, primary_key=True),
+    Column("expires_at", _WHEN, nullable=False),
+    Index("used_id_tokens_expires_at_idx", "expires_at"),
 )

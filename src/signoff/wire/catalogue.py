@@ -46,6 +46,7 @@ class EnvironmentBody(Body):
     freeze: list[dict[str, Any]] = []
     frozen: str | None = None
     break_glass: dict[str, Any] | None = None
+    step_up: str | None = None
     live: list[DeploymentBody] = []
 
 
@@ -75,13 +76,17 @@ class AuditBody(Body):
 
 
 class MeBody(Body):
-    """Who the caller is to this server."""
+    """Who the caller is to this server, and as what: a session with the methods it was opened by, a token's scopes."""
 
     name: str
     roles: list[str]
     groups: list[str] = []
     models: list[str] = []
     credential: str
+    credential_id: str | None = None
+    methods: list[str] = []
+    scopes: list[str] = []
+    expires_at: Moment | None = None
     server: str
     version: str
 
