@@ -24,16 +24,20 @@ from factories import CAST, MODEL, NOON
 from signoff.adapters.blobs.memory import MemoryBlobs
 from signoff.adapters.deploy.alias import AliasDeployer
 from signoff.adapters.deploy.memory import MemoryDeployer
+from signoff.adapters.notify.memory import MemoryNotifier
 from signoff.adapters.registry.memory import MemoryRegistry
 from signoff.adapters.runner.memory import Command, MemoryRunner
 from signoff.adapters.runner.snapshot import unpack
 from signoff.domain.actor import SYSTEM, Actor, Credential, Directory, Person, actor_of
 from signoff.domain.audit import AuditEvent
 from signoff.domain.environment import LOCAL, DeployerSpec, Environment
+from signoff.domain.target import TargetKind
 from signoff.engine import jobs
 from signoff.engine.advance import advance
 from signoff.engine.deploying_by_hand import deploy_by_hand
 from signoff.engine.machinery import Machinery
+from signoff.engine.notifying import notify
+from signoff.engine.telling import tell
 from signoff.engine.tick import tick
 from signoff.server import create_app
 from signoff.service.administration import apply_people
@@ -124,11 +128,12 @@ class House:
     """The database's clock, where a test wants another one than everybody's."""
     commands: dict[str, Command] = field(default_factory=dict)
     deployer: MemoryDeployer = field(default_factory=MemoryDeployer)
+    notifier: MemoryNotifier = field(default_factory=MemoryNotifier)
 
     def __post_init__(self) -> None:
         for name in ("work", "registry", "made"):
             (self.folder / name).mkdir()
-        self.database = Database(self.database_url, pool_size=24)
+        self.database = Database(self.database_url, pool_size=24, tell=tell)
         self.registry = MemoryRegistry(self.folder / "registry")
         self.blobs = MemoryBlobs(clock=self._seconds)
         self.runner = MemoryRunner(self.commands)
@@ -146,6 +151,8 @@ class House:
             clock=self.clock,
             database_clock=lambda _: (self.database_clock or self.clock)(),
             retry_pauses=(0.0, 0.0),
+            notifiers=dict.fromkeys(TargetKind, self.notifier),
+            url="http://testserver",
         )
         self.people(*CAST)
         self.environments(PRODUCTION, STAGING)
@@ -259,6 +266,8 @@ class House:
                 assert done < 100, "the wake-ups never end"
                 if task == jobs.ADVANCE:
                     advance(machinery or self.machinery, arguments["run_id"])
+                elif task == jobs.NOTIFY:
+                    notify(machinery or self.machinery, arguments["target"])
                 else:
                     deploy_by_hand(machinery or self.machinery, arguments["deployment_id"])
         return done
@@ -305,7 +314,9 @@ class House:
 
 # When a credential was last used is noted for its owner, and changes nothing.
 _ROW = "(to_jsonb(t) - 'last_used_at' - 'last_seen_at')::text"
-_FINGERPRINT = "SELECT count(*), coalesce(md5(string_agg(ROW, '|' ORDER BY ROW)), '') FROM {name} t".replace("ROW", _ROW)
+_FINGERPRINT = "SELECT count(*), coalesce(md5(string_agg(ROW, '|' ORDER BY ROW)), '') FROM {name} t".replace(
+    "ROW", _ROW
+)
 
 
 def made(response: Response) -> dict[str, Any]:

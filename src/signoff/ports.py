@@ -8,11 +8,14 @@ are `UnavailableError` (try again later) or `MachineryError`; refusals are their
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Protocol
 
 from signoff.domain.environment import Environment
+from signoff.domain.notice import Message
+from signoff.domain.target import Target
 from signoff.domain.version import Manifest, ModelVersion
 
 
@@ -204,10 +207,17 @@ class Blobs(Protocol):
 
 
 class Notifier(Protocol):
-    """Tells people or machines. At-least-once under a stable id."""
+    """Tells people or machines through one kind of target. At-least-once under the message's stable id."""
 
-    def notify(self, message_id: str, subject: str, body: str, to: tuple[str, ...], /) -> None:
-        """Send; the same `message_id` may come twice."""
+    def open(self, target: Target, /) -> AbstractContextManager[Callable[[Message], str]]:
+        """A way to send through `target`, good for as many messages as one likes; connects when it must.
+
+        What it gives sends one message and returns what was answered, in a line that may be shown. It raises
+
+            RefusedError: the receiver does not take this message; others may get through.
+            UnavailableError: nothing gets through at present.
+            InvalidError: the target cannot be used as it is.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,4 +255,19 @@ class IdentityProvider(Protocol):
         Raises:
             SignOnError: the code, or what came for it, is not to be believed.
             UnavailableError: it did not answer.
+        """
+
+
+class IdTokens(Protocol):
+    """What CI systems say about their jobs, signed."""
+
+    def issuer_of(self, id_token: str, /) -> str:
+        """Who the token says issued it, which is not yet to be believed; IdTokenError when it is no such token."""
+
+    def believe(self, id_token: str, issuer: str, /) -> Mapping[str, Any]:
+        """The claims of a token that `issuer` has signed.
+
+        Raises:
+            IdTokenError: it has not.
+            UnavailableError: the issuer's keys could not be had.
         """

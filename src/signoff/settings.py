@@ -100,6 +100,7 @@ class Settings:
     trusted_proxies: tuple[str, ...] = ()
     oidc: OidcSettings | None = None
     outbound_allow: tuple[str, ...] = ()
+    smtp_url: Secret | None = None
 
     @property
     def mlflow_uri(self) -> str:
@@ -157,7 +158,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
     limit = value("SIGNOFF_STEP_MEMORY_LIMIT")
     if limit is not None and not limit.isdigit():
         raise ConfigurationError(f"SIGNOFF_STEP_MEMORY_LIMIT is {limit!r}.", "Say a number of bytes.")
-    for later in ("SIGNOFF_SIGNING_KEY_FILE", "SIGNOFF_SMTP_URL"):
+    for later in ("SIGNOFF_SIGNING_KEY_FILE",):
         if later in env:
             raise ConfigurationError(f"{later} is not available yet.", "Remove it; this version would ignore it.")
     url = value("SIGNOFF_URL") or DEFAULT_URL
@@ -183,6 +184,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         oidc=_oidc(value),
         trusted_proxies=_proxies(value("SIGNOFF_TRUSTED_PROXIES")),
         outbound_allow=_entries(value("SIGNOFF_OUTBOUND_ALLOW")),
+        smtp_url=_secret(value("SIGNOFF_SMTP_URL")),
     )
 
 

@@ -37,6 +37,8 @@ DOORS = {
     "devices.start_device": "a program that asks for a credential has none",
     "devices.redeem_device": "the secret of the program is what allows it, once a person did",
     "trusts.exchange_id_token": "the CI system's signature is what allows it",
+    "notifications.check_word": "the word of the link is what allows it",
+    "notifications.unsubscribe": "the word of the link is what allows it",
     "health.readiness": "whether the parts answer; names nobody and nothing",
     "health.measure": "figures without names, for the operators' scraper",
     "environments.was_file_applied": "asked by start-up about its own file",
@@ -52,7 +54,15 @@ NOT_USE_CASES = {
     "tokens.add_token": "a part of others, in their transaction, with the owner they decided on",
 }
 
-OPEN_ROUTES = {"/healthz", "/readyz", "/metrics", "/device/code", "/device/token", "/tokens/exchange"}
+OPEN_ROUTES = {
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/device/code",
+    "/device/token",
+    "/tokens/exchange",
+    "/unsubscribe/{word}",
+}
 """What is asked by those who have no credential: operators' probes, and programs that want one."""
 
 

@@ -61,6 +61,11 @@ OFFENCES: Mapping[str, tuple[tuple[str, str], ...]] = {
     ),
     "yaml": (("settings.py", "import yaml"),),
     "heavy": (("engine/outputs.py", "def _late() -> None:\n    import pandas as pd"),),
+    "chat": (("engine/notifying.py", "def _late() -> None:\n    from apprise import Apprise"),),
+    "webhooks": (
+        ("service/targets.py", "from standardwebhooks import Webhook as _Webhook"),
+        ("adapters/notify/mail.py", "import standardwebhooks"),
+    ),
     "outbound": (
         ("service/tokens.py", "def _late() -> None:\n    import httpx2"),
         ("adapters/runner/local.py", "from httpcore2 import ConnectionPool"),

@@ -12,12 +12,13 @@ from alembic.migration import MigrationContext
 from sqlalchemy import create_engine
 
 from signoff.domain.errors import ConfigurationError, UnavailableError
-from signoff.store import account_tables, migrations
+from signoff.store import account_tables, migrations, notification_tables
 from signoff.store.database import Database, sqlalchemy_url
 from signoff.store.migrate import is_current, upgrade
 from signoff.store.tables import metadata
 
 assert account_tables.metadata is metadata  # its tables are among them once it is imported
+assert notification_tables.metadata is metadata
 
 
 def is_ours(_object: object, name: str | None, kind: str, *_: object) -> bool:

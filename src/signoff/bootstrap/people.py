@@ -12,15 +12,18 @@ from typing import Any, TypeVar
 
 import structlog
 
+from signoff.bootstrap.wiring import notifiers
 from signoff.domain.actor import SYSTEM, Credential, Directory, Person, Role
 from signoff.domain.environment import Environment
 from signoff.domain.errors import ConfigurationError
+from signoff.domain.target import TargetKind
 from signoff.domain.version import digest_bytes
 from signoff.service.accounts import MadeLink, has_administrator, make_first_link
 from signoff.service.administration import apply_people, present_people, replace_files
 from signoff.service.credentials import is_well_formed, new_secret
 from signoff.service.desk import Desk
 from signoff.service.environments import apply_environments, was_file_applied
+from signoff.service.targets import announce_mail
 from signoff.settings import Settings
 from signoff.spec import read_environments, read_people
 from signoff.spec.problem import Problem
@@ -52,6 +55,7 @@ def read_administration(settings: Settings, desk: Desk, *, is_local: bool = True
     environments_file = settings.home / "environments.yaml"
     if environments_file.exists():
         _apply_environments(environments_file, desk, directory)
+    announce_mail(desk, is_configured=TargetKind.MAIL in notifiers(settings))
 
 
 def check_identity(desk: Desk, host: str) -> None:

@@ -16,14 +16,23 @@ from psycopg.conninfo import conninfo_to_dict
 from signoff.adapters.blobs.file import FileBlobs
 from signoff.adapters.deploy.alias import AliasDeployer
 from signoff.adapters.deploy.server import ServerDeployer, stop_all
+from signoff.adapters.identity.job_tokens import JobTokens
+from signoff.adapters.notify.chat import ChatNotifier
+from signoff.adapters.notify.mail import MailNotifier
+from signoff.adapters.notify.webhook import WebhookNotifier
 from signoff.adapters.registry.mlflow import MlflowRegistry
 from signoff.adapters.runner.local import Limits, LocalRunner
 from signoff.adapters.runner.snapshot import unpack
 from signoff.domain.account import Admission
 from signoff.domain.errors import ConfigurationError
 from signoff.domain.secret import reveal
+from signoff.domain.target import TargetKind
+from signoff.engine.jobs import NOTIFY_CONCURRENCY
 from signoff.engine.machinery import Machinery
+from signoff.engine.telling import tell
 from signoff.outbound import Outbound
+from signoff.outbound.addresses import AllowList
+from signoff.ports import Notifier
 from signoff.service.desk import Desk
 from signoff.settings import Settings, prepare_home
 from signoff.store import embedded
@@ -49,14 +58,15 @@ def open_database(settings: Settings, *, connections: int) -> Iterator[Database]
     if settings.database_url is None:
         with embedded.running(settings.home) as owner:
             upgrade(owner, service_role=SERVICE_ROLE)
-            database = Database(owner.replace("user=signoff", f"user={SERVICE_ROLE}"), pool_size=connections)
+            url = owner.replace("user=signoff", f"user={SERVICE_ROLE}")
+            database = Database(url, pool_size=connections, tell=tell)
             try:
                 yield database
             finally:
                 database.close()
         return
     migrate_external(settings)
-    database = Database(settings.database_url.reveal(), pool_size=connections)
+    database = Database(settings.database_url.reveal(), pool_size=connections, tell=tell)
     try:
         yield database
     finally:
@@ -107,12 +117,32 @@ def _identity(settings: Settings) -> OidcProvider | None:
         issuer=oidc.issuer,
         client_id=oidc.client_id,
         client_secret=oidc.client_secret,
-        outbound=Outbound(),
+        outbound=_outbound(settings),
         scopes=oidc.scopes,
         label=oidc.label,
         name_claim=oidc.name_claim,
         groups_claim=oidc.groups_claim,
     )
+
+
+def _outbound(settings: Settings) -> Outbound:
+    """The way out to addresses that somebody named."""
+    return Outbound(AllowList.of(settings.outbound_allow))
+
+
+def notifiers(settings: Settings) -> dict[TargetKind, Notifier]:
+    """What can be told through, by kind of target.
+
+    Raises:
+        ConfigurationError: SIGNOFF_SMTP_URL names no mail server.
+    """
+    found: dict[TargetKind, Notifier] = {
+        TargetKind.WEBHOOK: WebhookNotifier(_outbound(settings), clock),
+        TargetKind.CHAT: ChatNotifier(),
+    }
+    if settings.smtp_url is not None:
+        found[TargetKind.MAIL] = MailNotifier(settings.smtp_url, urlsplit(settings.url).hostname or "localhost")
+    return found
 
 
 def _work(settings: Settings, part: str) -> Path:
@@ -137,13 +167,14 @@ def wire_desk(settings: Settings) -> Iterator[Desk]:
             unpack=unpack,
             identity=_identity(settings),
             admission=settings.oidc.admission if settings.oidc is not None else Admission(),
+            id_tokens=JobTokens(_outbound(settings)),
         )
 
 
 @contextmanager
 def wire_machinery(settings: Settings, *, concurrency: int) -> Iterator[Machinery]:
     """What a worker works with."""
-    with open_database(settings, connections=concurrency + 4) as database:
+    with open_database(settings, connections=concurrency + NOTIFY_CONCURRENCY + 4) as database:
         work = _work(settings, f"worker-{socket.gethostname()}-{os.getpid()}")
         registry = _registry(settings, work)
         yield Machinery(
@@ -159,4 +190,6 @@ def wire_machinery(settings: Settings, *, concurrency: int) -> Iterator[Machiner
             work=work,
             clock=clock,
             heartbeat=settings.heartbeat,
+            notifiers=notifiers(settings),
+            url=settings.url,
         )

@@ -69,6 +69,8 @@ GROUPS: tuple[tuple[str, tuple[Command, ...]], ...] = (
             Command("user", "people:app", "People: roles, groups, models, and how they sign in."),
             Command("group", "people:groups", "Groups of people, which rules name."),
             Command("token", "tokens:app", "API tokens: they submit and read."),
+            Command("target", "targets:app", "What people and machines are told through."),
+            Command("notify", "notify:notify", "How you are told: how soon, of what, when."),
             Command("audit", "auditing:app", "What happened, who did it, and when."),
             Command("policy", "policies:app", "Try a draft pipeline on past runs: signoff policy replay FILE."),
             Command("whoami", "catalogue:whoami", "Who you are to the server."),
@@ -92,7 +94,6 @@ COMMANDS = {command.name: command for _, group in GROUPS for command in group}
 LATER = {
     "login": "Until then: `signoff --as NAME ...` on the server's machine, or --token.",
     "logout": "Until then there is nothing to sign out of.",
-    "target": "",
     "verify": "",
     "audit verify": "`signoff audit list` shows the events.",
     "audit export": "`signoff audit list --json` gives the events.",

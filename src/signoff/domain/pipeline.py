@@ -172,7 +172,10 @@ class NoBetter:
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """Steps in order, and how often they may be tried. `digest` is of the file's own bytes."""
+    """Steps in order, and how often they may be tried. `digest` is of the file's own bytes.
+
+    `notify` names the targets that hear of its runs.
+    """
 
     name: str
     digest: str
@@ -181,6 +184,7 @@ class Pipeline:
     max_attempts: int = 3
     concurrency: Concurrency = Concurrency.QUEUE
     stop_when_no_better: NoBetter | None = None
+    notify: tuple[str, ...] = ()
 
     def position(self, name: str) -> int:
         """The index of the step called `name`.

@@ -15,10 +15,17 @@ BY_HAND = "signoff.deploy_by_hand"
 TICK = "signoff.tick"
 RESCUE = "signoff.rescue"
 SWEEP = "signoff.sweep"
+NOTIFY = "signoff.notify"
 
 RUNS_QUEUE = "runs"
 HOUSE_QUEUE = "house"
 """The tick and the rescue have a queue of their own, so that long trainings never delay them."""
+
+NOTIFY_QUEUE = "notify"
+"""Telling people has one too: neither does a training delay it, nor does a slow mail server delay anything else."""
+
+NOTIFY_CONCURRENCY = 8
+"""How many targets a worker sends through at a time. One that does not answer is asked seldom, so few are held."""
 
 
 def wake_run(tx: Transaction, run_id: str) -> None:
@@ -33,6 +40,11 @@ def wake_by_hand(tx: Transaction, deployment_id: str, environment: str, model: s
     """Ask a worker to carry out the rollback or emergency deployment that `deployment_id` stands for."""
     lock = f"deployment/{environment}/{model}"
     add_wakeup(tx, RUNS_QUEUE, BY_HAND, lock=lock, arguments={"deployment_id": deployment_id})
+
+
+def wake_target(tx: Transaction, target: str) -> None:
+    """Ask a worker to send what is due through `target`; one at a time does."""
+    add_wakeup(tx, NOTIFY_QUEUE, NOTIFY, lock=f"target/{target}", arguments={"target": target})
 
 
 def queue_state(tx: Transaction) -> QueueState:

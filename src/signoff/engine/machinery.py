@@ -16,7 +16,8 @@ import structlog
 from signoff.domain.environment import Environment
 from signoff.domain.errors import MachineryError
 from signoff.domain.run import Run
-from signoff.ports import Blobs, Deployer, Registry, Runner, Tracking
+from signoff.domain.target import TargetKind
+from signoff.ports import Blobs, Deployer, Notifier, Registry, Runner, Tracking
 from signoff.store.database import Database, Transaction
 from signoff.store.deadlines import get_clock
 
@@ -43,6 +44,10 @@ class Machinery:
     database_clock: Callable[[Transaction], datetime] = get_clock
     """The clock that all workers share, which deadlines go by."""
     stopping: threading.Event = field(default_factory=threading.Event)
+    notifiers: Mapping[TargetKind, Notifier] = field(default_factory=dict)
+    """What this worker can tell through, by kind of target."""
+    url: str = "http://localhost:8010"
+    """The server's public address, for links."""
     retry_pauses: tuple[float, ...] = (1.0, 4.0, 15.0)
     """How long to wait before asking an outside system again that did not answer, in seconds."""
     heartbeat: float = 10.0

@@ -7,20 +7,21 @@ from functools import partial
 
 from signoff.domain.environment import Deployment, DeploymentStatus
 from signoff.domain.errors import SignoffError
-from signoff.engine import emergencies, freezes
+from signoff.engine import emergencies, freezes, notifying
 from signoff.engine.deadlines import keep_deadlines, moment_to_act
 from signoff.engine.deploying_by_hand import BY_HAND
 from signoff.engine.jobs import RUNS_QUEUE, wake_by_hand, wake_run
 from signoff.engine.machinery import LOG, Machinery
 from signoff.engine.settling import settle_gates
 from signoff.ports import Release
-from signoff.store import deployments, evidence, people, queue
+from signoff.store import accounts, deployments, devices, evidence, people, queue, trusts
 from signoff.store.environments import get_environments
 from signoff.store.waiting import list_stuck_runs
 
 STUCK_AFTER = timedelta(minutes=2)
 KEEP_JOBS = timedelta(days=7)
 KEEP_REQUESTS = timedelta(days=30)
+KEEP_ATTEMPTS = timedelta(days=1)
 KEEP_LOOSE_BLOBS = timedelta(days=1)
 
 
@@ -33,6 +34,7 @@ def tick(machinery: Machinery) -> None:
     settle_gates(machinery)
     wake_stuck(machinery)
     freezes.wake_due(machinery)
+    notifying.wake_due(machinery)
     keep_serving(machinery)
 
 
@@ -92,11 +94,16 @@ def _keep_one(machinery: Machinery, deployment: Deployment) -> None:
 
 
 def sweep(machinery: Machinery) -> None:
-    """Once an hour: old jobs, old Idempotency-Keys, blobs that nothing refers to."""
+    """Once an hour: old jobs, old Idempotency-Keys, what signing in left, blobs that nothing refers to."""
     now = machinery.clock()
     with machinery.database.begin() as tx:
         queue.forget_jobs(tx, before=now - KEEP_JOBS)
         people.forget_requests(tx, before=now - KEEP_REQUESTS)
+        accounts.forget_old_attempts(tx, before=now - KEEP_ATTEMPTS)
+        devices.forget_old_devices(tx, before=now - KEEP_ATTEMPTS)
+        trusts.forget_used_id_tokens(tx, before=now - KEEP_ATTEMPTS)
+        trusts.forget_exchanged_tokens(tx, before=now - KEEP_ATTEMPTS)
+    notifying.forget_old(machinery)
     collect_blobs(machinery)
 
 

@@ -1,7 +1,7 @@
 """`signoff worker`: fetches jobs until told to stop, and starts again by itself when Postgres comes back.
 
-Two queues, so that long trainings never delay the tick and the rescue. The library's worker ends, or goes deaf, when
-its connection breaks; this file watches both and makes fresh ones.
+Three queues, so that long trainings never delay the tick and the rescue, and nothing delays telling people. The
+library's worker ends, or goes deaf, when its connection breaks; this file watches both and makes fresh ones.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from signoff.engine import jobs
 from signoff.engine.advance import advance
 from signoff.engine.deploying_by_hand import deploy_by_hand
 from signoff.engine.machinery import LOG, Machinery
+from signoff.engine.notifying import notify
 from signoff.engine.tick import sweep, tick
 from signoff.store.queue import beat
 
@@ -70,7 +71,11 @@ class Worker:
     def __init__(self, machinery: Machinery, *, concurrency: int = 4) -> None:
         self._machinery = machinery
         self._lives: list[JobWorker] = []
-        self._queues = {jobs.RUNS_QUEUE: concurrency, jobs.HOUSE_QUEUE: 1}
+        self._queues = {
+            jobs.RUNS_QUEUE: concurrency,
+            jobs.HOUSE_QUEUE: 1,
+            jobs.NOTIFY_QUEUE: jobs.NOTIFY_CONCURRENCY,
+        }
 
     def run(self) -> None:
         """Work until `stop`; running commands are handed back, short work is finished."""
@@ -214,6 +219,13 @@ def _register(app: App, machinery: Machinery, queue: str) -> None:
     if queue == jobs.RUNS_QUEUE:
         app.task(name=jobs.ADVANCE, queue=queue, retry=_RETRY)(advance_run)
         app.task(name=jobs.BY_HAND, queue=queue, retry=_RETRY)(carry_out_by_hand)
+        return
+
+    def notify_through(target: str) -> None:
+        notify(machinery, target)
+
+    if queue == jobs.NOTIFY_QUEUE:
+        app.task(name=jobs.NOTIFY, queue=queue, retry=_RETRY)(notify_through)
         return
 
     async def rescue(context: JobContext, timestamp: int) -> None:  # noqa: ARG001 - the library passes it

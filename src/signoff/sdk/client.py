@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 from urllib.parse import quote
 
 from signoff.sdk.errors import ApiError
+from signoff.sdk.notifications import Notifications
 from signoff.sdk.people import People
 from signoff.sdk.transport import Content, Transport
 from signoff.wire.absence import DelegationBody, DelegationRequest
@@ -94,6 +95,11 @@ class Client:
     def people(self) -> People:
         """Who there is and how they come in."""
         return People(self._http)
+
+    @property
+    def notifications(self) -> Notifications:
+        """Who is told through what, and how."""
+        return Notifications(self._http)
 
     # who, and what waits
 

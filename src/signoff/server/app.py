@@ -13,7 +13,20 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from signoff import __version__
-from signoff.api import absence, catalogue, emergencies, environments, gates, health, people, problems, replay, runs
+from signoff.api import (
+    absence,
+    catalogue,
+    emergencies,
+    environments,
+    gates,
+    health,
+    machines,
+    notifications,
+    people,
+    problems,
+    replay,
+    runs,
+)
 from signoff.server.limits import BodyLimit
 from signoff.service.desk import Desk
 from signoff.store.audit import REQUEST_ID
@@ -40,7 +53,7 @@ def create_app(desk: Desk) -> FastAPI:
     app.state.desk = desk
     app.state.measures = health.Measures(desk)
     rest = APIRouter(prefix=PREFIX)
-    for part in (runs, gates, catalogue, environments, absence, emergencies, replay, people):
+    for part in (runs, gates, catalogue, environments, absence, emergencies, replay, people, machines, notifications):
         rest.include_router(part.router)
     app.include_router(rest)
     app.include_router(health.router)

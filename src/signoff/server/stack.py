@@ -111,7 +111,9 @@ def up(settings: Settings, host: str, port: int) -> None:
 
     def start_worker() -> None:
         # Its own process group, so that Ctrl-C reaches it once, through us.
-        workers.append(subprocess.Popen([sys.executable, "-m", "signoff.cli", "worker", "-q"], start_new_session=True))
+        command = [sys.executable, "-m", "signoff.cli", "worker", "-q"]
+        env = {**os.environ, "SIGNOFF_URL": settings.url}  # its mails link to the port that was chosen here
+        workers.append(subprocess.Popen(command, start_new_session=True, env=env))
         person = current_person()
         state = {"url": settings.url, "pid": os.getpid(), "worker_pid": workers[0].pid, "person": person}
         fresh = settings.state_file.with_suffix(".new")

@@ -19,6 +19,7 @@ from signoff.spec import Known, Problem, read_pipeline
 from signoff.store import codec, deployments, logs, people, revocations, runs, versions
 from signoff.store.database import Transaction
 from signoff.store.environments import get_environments
+from signoff.store.targets import notifiable
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +167,7 @@ def validate_pipeline(
     """Every problem of a pipeline file, judged with the people and environments of this server."""
     authorize(actor, Do.VALIDATE)
     with desk.database.read() as tx:
-        known = Known(people.get_directory(tx), get_environments(tx), actor.name)
+        known = Known(people.get_directory(tx), get_environments(tx), actor.name, targets=notifiable(tx))
     return read_pipeline(text, filename=filename, folder_name=folder_name, context=known).problems
 
 
@@ -187,7 +188,7 @@ def try_pipeline(desk: Desk, actor: Actor, text: str, *, filename: str) -> Tried
     authorize(actor, Do.VALIDATE)
     with desk.database.read() as tx:
         directory = people.get_directory(tx)
-        known = Known(directory, get_environments(tx), actor.name)
+        known = Known(directory, get_environments(tx), actor.name, targets=notifiable(tx))
     found = read_pipeline(text, filename=filename, folder_name=None, context=known)
     eligible: dict[str, tuple[str, ...]] = {}
     if found.pipeline is not None:

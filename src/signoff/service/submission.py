@@ -39,6 +39,7 @@ from signoff.store import answers as answers_of_attempt
 from signoff.store import evidence, gates, people, pipelines, runs
 from signoff.store.database import Transaction
 from signoff.store.environments import get_environments
+from signoff.store.targets import notifiable
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,8 @@ def submit_run(desk: Desk, actor: Actor, submission: Submission) -> str:
         known = _repeated(tx, actor, submission, digest)
         if known is not None:
             return known
-        context = Known(people.get_directory(tx), get_environments(tx), actor.name)
+        named = notifiable(tx)
+        context = Known(people.get_directory(tx), get_environments(tx), actor.name, targets=named)
     pipeline = load_pipeline(submission.pipeline, folder_name=submission.folder_name, context=context)
     version = _offered(desk, actor, pipeline, submission.offer)
     model = version.model if version is not None else pipeline.model or pipeline.name

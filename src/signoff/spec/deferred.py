@@ -38,10 +38,6 @@ def _text(fields: Fields, key: str) -> object:
     return fields.text(key)
 
 
-def _texts(fields: Fields, key: str) -> object:
-    return fields.texts(key, "a list of texts")
-
-
 def _duration(fields: Fields, key: str) -> object:
     return fields.duration(key)
 
@@ -71,13 +67,11 @@ def _whole(fields: Fields, key: str) -> object:
 
 
 TOP: Mapping[str, Reader] = {
-    "notify": _texts,
     "on": _mapping(model_version=_text),
 }
 APPROVAL: Mapping[str, Reader] = {
     "step_up": _text,
 }
 ENVIRONMENT: Mapping[str, Reader] = {
-    "step_up": _text,
     "private": lambda fields, key: fields.flag(key, default=False),
 }

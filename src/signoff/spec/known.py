@@ -14,7 +14,7 @@ class Known:
     """What is known when a pipeline is read; whatever is None is not checked.
 
     `model` is the registered model that the run is about, where it is known; without it the pipeline's own counts.
-    `metrics` are the names logged with the version that is submitted.
+    `metrics` are the names logged with the version that is submitted. `targets` are what a pipeline may notify.
     """
 
     directory: Directory | None = None
@@ -22,3 +22,4 @@ class Known:
     submitter: str | None = None
     metrics: frozenset[str] | None = None
     model: str | None = None
+    targets: frozenset[str] | None = None

@@ -9,18 +9,19 @@ from hashlib import sha256
 from signoff.domain.errors import PipelineError
 from signoff.domain.pipeline import Concurrency, NoBetter, Pipeline, TrainingStep
 from signoff.spec import deferred
-from signoff.spec.fields import Fields, kind_of
+from signoff.spec.fields import Fields, kind_of, nearest
 from signoff.spec.known import Known
 from signoff.spec.lint import lint
 from signoff.spec.problem import TOP, Problem, Problems
 from signoff.spec.steps import ReadStep, read_step
-from signoff.spec.tree import Node, Table, decode, grow
+from signoff.spec.tree import Node, Table, decode, find, grow
 
 PIPELINE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,127}")
 MODEL_NAME = re.compile(r"[^\s/:\x00-\x1f](?:[^/:\x00-\x1f]{0,253}[^\s/:\x00-\x1f])?")
 METRIC_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 MOST_ATTEMPTS = 100
 MOST_STEPS = 2000
+MOST_TARGETS = 20
 SMALLEST = "a pipeline starts with steps:"
 
 _MISTAKES = {
@@ -101,13 +102,14 @@ def _read(root: Node, problems: Problems, folder_name: str | None, context: Know
     max_attempts = fields.whole("max_attempts", default=3, least=1, most=MOST_ATTEMPTS)
     concurrency = fields.choice("concurrency", Concurrency, default=Concurrency.QUEUE)
     stop = _read_no_better(fields)
+    notify = _read_notify(fields, root, context)
     deferred.read_deferred(fields, deferred.TOP)
     steps = _read_steps(fields)
     fields.close(_MISTAKES, _step_at_top)
     fields.require("steps", SMALLEST)
     read_steps = [read for read in steps if read is not None]
     values = tuple(read.step for read in read_steps)
-    pipeline = Pipeline(name or _name_from(folder_name), "", values, model, max_attempts, concurrency, stop)
+    pipeline = Pipeline(name or _name_from(folder_name), "", values, model, max_attempts, concurrency, stop, notify)
     if len(read_steps) == len(steps):
         lint(pipeline, read_steps, problems, context)
     return pipeline
@@ -133,6 +135,24 @@ def _name_from(folder_name: str | None) -> str:
     """A pipeline's name from its folder's, which may hold anything."""
     cleaned = re.sub(r"[^A-Za-z0-9 ._-]+", "-", folder_name or "").strip(" ._-")[:128]
     return cleaned or "pipeline"
+
+
+def _read_notify(fields: Fields, root: Table, context: Known | None) -> tuple[str, ...]:
+    """The targets that hear of the runs; one that the server does not have is refused, not forgotten."""
+    names = fields.texts("notify", "a list of targets", most=MOST_TARGETS)
+    known = context.targets if context is not None else None
+    for number, name in enumerate(names if known is not None else ()):
+        if name in (known or ()):
+            continue
+        guess = nearest(name, known or ())
+        listed = ", ".join(sorted(known or ()))
+        hint = (
+            f"the targets are {listed}" if listed else "there are none; an administrator adds them: signoff target add"
+        )
+        place = find(root, "notify", number)
+        hint = f"did you mean '{guess}'?" if guess else hint
+        fields.problems.error(place, f"there is no target {name} on this server", hint, code="unknown_target")
+    return names
 
 
 def _read_no_better(fields: Fields) -> NoBetter | None:

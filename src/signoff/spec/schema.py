@@ -14,7 +14,7 @@ from signoff.domain.pipeline import Concurrency, OnDeployFail, OnReject, OnTestF
 from signoff.spec import deferred, duration
 from signoff.spec.checks import MOST_SENSITIVE, MOST_SLICES, PREDICTIONS
 from signoff.spec.command import MOST_RETRIES, PARAM
-from signoff.spec.pipeline import METRIC_NAME, MOST_ATTEMPTS, MOST_STEPS, PIPELINE_NAME
+from signoff.spec.pipeline import METRIC_NAME, MOST_ATTEMPTS, MOST_STEPS, MOST_TARGETS, PIPELINE_NAME
 from signoff.spec.rules import MOST_APPROVALS, MOST_RULES, NAME
 from signoff.spec.steps import ENVIRONMENT_NAME, STEP_NAME
 
@@ -55,6 +55,12 @@ def pipeline_schema() -> Schema:
                         required=["metric"],
                     ),
                 },
+                "notify": _list(
+                    "Targets that hear of its runs; an administrator defines them.",
+                    _text("A target."),
+                    MOST_TARGETS,
+                    unique=True,
+                ),
                 "steps": _list("What happens, in order.", {"$ref": "#/$defs/step"}, MOST_STEPS),
             },
             later=deferred.TOP,

@@ -4,24 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from contextvars import ContextVar
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import insert, select
 
 from signoff.domain.audit import AuditEvent, Event
 from signoff.domain.evidence import to_plain
-from signoff.store.database import Transaction
+from signoff.store.database import HEARD, Transaction
 from signoff.store.tables import audit_events
 
 REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
 """The id of the request that is being answered; it is written into every audit event."""
 
 _INSERT = insert(audit_events)
+_INSERT_NUMBERED = _INSERT.returning(audit_events.c.index, sort_by_parameter_order=True)
 
 
 def add_events(tx: Transaction, events: Iterable[AuditEvent]) -> None:
-    """Write `events`; called by every function of the store that changes something."""
+    """Write `events`; called by every function of the store that changes something.
+
+    Where the database is to tell of them, they are kept until the end of the transaction.
+    """
     request = REQUEST_ID.get()
+    written = list(events)
     rows = [
         {
             "type": event.type.value,
@@ -31,10 +37,16 @@ def add_events(tx: Transaction, events: Iterable[AuditEvent]) -> None:
             "model": event.model,
             "detail": to_plain({**event.detail, **({"request_id": request} if request else {})}),
         }
-        for event in events
+        for event in written
     ]
-    if rows:
+    heard = tx.get_execution_options().get(HEARD)
+    if not rows:
+        return
+    if heard is None:
         tx.execute(_INSERT, rows)
+    else:
+        indexes = tx.scalars(_INSERT_NUMBERED, rows)
+        heard += [replace(event, index=index) for event, index in zip(written, indexes, strict=True)]
 
 
 def list_events(

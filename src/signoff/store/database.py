@@ -7,7 +7,7 @@ written in it name the request.
 from __future__ import annotations
 
 import select
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,10 +15,17 @@ from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from signoff.domain.audit import AuditEvent
 from signoff.domain.errors import InvalidError, UnavailableError
 
 Transaction = Connection
 """An open transaction: what every function of this package takes first."""
+
+Tell = Callable[[Transaction, Sequence[AuditEvent]], None]
+"""What is to be done about the audit events of a transaction, in it, when everything else of it is written."""
+
+HEARD = "signoff_heard"
+"""The option of a transaction that holds the audit events written in it; not there where nobody is to be told."""
 
 
 def sqlalchemy_url(url: str) -> str:
@@ -53,11 +60,12 @@ def _is_stale(raw: Any) -> bool:
 
 
 class Database:
-    """A pool of connections to one Postgres."""
+    """A pool of connections to one Postgres. `tell` is called at the end of each transaction that wrote events."""
 
-    def __init__(self, url: str, *, pool_size: int = 10, role: str | None = None) -> None:
+    def __init__(self, url: str, *, pool_size: int = 10, role: str | None = None, tell: Tell | None = None) -> None:
         self.url = url
         self.role = role
+        self._tell = tell
         connect_args: dict[str, Any] = {"prepare_threshold": 2, "connect_timeout": 5, "client_encoding": "utf8"}
         self.engine = create_engine(
             sqlalchemy_url(url),
@@ -98,7 +106,12 @@ class Database:
     def _transaction(self, engine: Engine) -> Iterator[Connection]:
         try:
             with self._connect(engine) as connection, connection.begin():
+                heard: list[AuditEvent] = []
+                if self._tell is not None:
+                    connection.execution_options(**{HEARD: heard})
                 yield connection
+                if self._tell is not None and heard:
+                    self._tell(connection, tuple(heard))
         except DataError as error:
             raise InvalidError(
                 f"The database cannot keep this: {str(error.orig).splitlines()[0]}.",

@@ -129,7 +129,7 @@ def test_a_file_that_reads_is_valid(text: str) -> None:
         "steps: [{name: a, type: trainig}]",
         "steps: [{name: a, type: approval}]",
         "steps: [{name: a, type: training}]\nconcurrency: sometimes",
-        "steps: [{name: a, type: training}]\nnotify: [x]",
+        "steps: [{name: a, type: training}]\nnotify: []",
         "steps: [{name: a, type: training}]\nmax_attempts: 0",
         "steps: [{name: 'a b', type: training}]",
         gate("approvers: bob"),

@@ -1,0 +1,1 @@
+"""Telling people and machines: mail, signed webhooks, chat services, and a double."""

@@ -1,0 +1,33 @@
+"""The double: keeps what it was given to send, and fails when it is told to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from signoff.domain.errors import UnavailableError
+from signoff.domain.notice import Message
+from signoff.domain.target import RefusedError, Target
+
+
+class MemoryNotifier:
+    """Remembers (target, message) in `sent`. Targets in `dead` do not answer; addresses in `unknown` are refused."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, Message]] = []
+        self.dead: set[str] = set()
+        self.unknown: set[str] = set()
+
+    @contextmanager
+    def open(self, target: Target, /) -> Iterator[Callable[[Message], str]]:
+        """A way to send through `target`."""
+
+        def send(message: Message) -> str:
+            if target.name in self.dead:
+                raise UnavailableError(f"{target.name} does not answer.", "It was told not to.")
+            if message.to in self.unknown:
+                raise RefusedError(f"{message.to} is unknown there.", is_final=True)
+            self.sent.append((target.name, message))
+            return "250 kept"
+
+        yield send
