@@ -48,12 +48,19 @@ def routes(app: FastAPI) -> list[tuple[str, APIRoute]]:
     return found
 
 
+WAYS_IN = {"/api/v1/device/code", "/api/v1/device/token", "/api/v1/tokens/exchange"}
+"""For programs that nobody is behind yet."""
+
+
 def test_no_route_asks_nobody(house: House) -> None:
     app = house.client.app
     assert isinstance(app, FastAPI)
     found = [(m, p) for p, operations in app.openapi()["paths"].items() for m in operations if p.startswith("/api/v1")]
     assert len(found) > 60
+    assert {path for _, path in found} >= WAYS_IN
     for method, path in found:
+        if path in WAYS_IN:
+            continue
         filled = re.sub(r"\{[^}]+\}", "x", path)
         for headers in ({}, {"Authorization": "Bearer signoffs_x"}, {"Authorization": "Basic eDp5"}):
             answer = house.client.request(method.upper(), filled, headers=headers)
