@@ -141,6 +141,33 @@ def test_who_left_the_group_meanwhile_counts_no_longer(house: House) -> None:
     assert live(house) == "2"
 
 
+def test_who_left_the_group_before_a_worker_came_to_it_counts_no_longer_either(house: House) -> None:
+    house.version()
+    for who in ("frank", "grace"):
+        asked = made(ask(house, who))
+    house.people(*CAST, *LEADS[1:], Person("frank", frozenset({Role.APPROVER})))
+    house.work()
+    failed = get(house, asked["id"])
+    assert (failed["status"], live(house)) == ("failed", "1")
+    assert failed["note"] == (
+        "Somebody who confirmed fraud-detector v2 in production may not break the glass there any more. "
+        "Ask anew. It takes the word of 1 more person, from heidi."
+    )
+    for who in ("grace", "heidi"):
+        made(ask(house, who))
+    house.work()
+    assert live(house) == "2"
+
+
+def test_a_rule_that_is_taken_away_before_a_worker_came_to_it_breaks_no_glass(house: House) -> None:
+    house.version()
+    for who in ("frank", "grace"):
+        asked = made(ask(house, who))
+    house.environments(PRODUCTION, STAGING)
+    house.work()
+    assert (get(house, asked["id"])["status"], live(house)) == ("failed", "1")
+
+
 def test_a_request_that_nobody_confirms_in_time_is_no_emergency_any_more(house: House) -> None:
     house.version()
     asked = made(ask(house, "frank"))
@@ -575,7 +602,8 @@ def test_a_former_version_that_was_revoked_does_not_come_back(house: House) -> N
     later(house, hours=24.1)
     stays = get(house, found["id"])
     assert (stays["status"], live(house)) == ("escalated", "2")
-    assert "there is no version to return to: fraud-detector v1 was revoked by carol: it leaks." in stays["note"]
+    assert "there is no version to return to: fraud-detector v1 was revoked by carol: it leaks" in stays["note"]
+    assert "it leaks: `signoff show" in newest(house)["warning"]
 
 
 def test_where_nothing_was_live_before_it_escalates_and_says_so(house: House) -> None:
@@ -590,7 +618,7 @@ def test_where_nothing_was_live_before_it_escalates_and_says_so(house: House) ->
     later(house, hours=24.1)
     stays = get(house, done["id"])
     assert stays["status"] == "escalated"
-    assert "there is no version to return to: nothing was live there before." in stays["note"]
+    assert stays["note"].endswith("there is no version to return to: nothing was live there before")
 
 
 def test_a_return_that_fails_escalates(house: House) -> None:

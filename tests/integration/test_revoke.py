@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from factories import MODEL
-from house import APPROVE_AND_DEPLOY, House, made, refused
+from factories import MODEL, a_rule
+from house import APPROVE_AND_DEPLOY, PRODUCTION, STAGING, House, made, refused
+from signoff.domain.environment import BreakGlass
 
 PATH = f"/models/{MODEL}/versions"
 LIVE = f"/environments/production/models/{MODEL}/revoke"
@@ -177,6 +179,34 @@ def test_a_version_approved_anew_is_revoked_no_longer(house: House) -> None:
     assert made(house.as_("dave").get("/deployments"))["items"][0]["warning"] == ""
     revoke(house, "1")
     assert version_status(house, "1") == "revoked"
+
+
+def test_an_approval_for_elsewhere_does_not_bring_a_revoked_version_back_where_there_are_rules(house: House) -> None:
+    rules = (a_rule("bob", "carol", required=2, name="two"),)
+    glass = BreakGlass(("bob", "carol"), 2)
+    house.environments(replace(PRODUCTION, rules=rules, break_glass=glass), STAGING)
+    for _ in range(2):
+        run_id = house.submit()
+        house.decide("bob", run_id, "approve")
+        house.decide("carol", run_id, "approve")
+    revoke(house, "1")
+    elsewhere = house.submit(APPROVE_AND_DEPLOY.replace("production", "staging"), f"models:/{MODEL}/1")
+    house.decide("bob", elsewhere, "approve")
+    assert house.status(elsewhere) == "succeeded"
+    with house.unchanged():
+        refused(house.as_("bob").post(ROLLBACK, {"why": "x", "to": "1"}), 409, "version_revoked")
+        answer = house.as_("bob").post(
+            f"/environments/production/models/{MODEL}/break-glass", {"reference": f"models:/{MODEL}/1", "why": "x"}
+        )
+        refused(answer, 409, "version_revoked")
+    here = house.submit(model=f"models:/{MODEL}/1")
+    house.decide("bob", here, "approve")
+    refused(house.as_("bob").post(ROLLBACK, {"why": "x", "to": "1"}), 409, "version_revoked")
+    house.decide("carol", here, "approve")
+    assert house.status(here) == "succeeded"
+    made(house.as_("bob").post(ROLLBACK, {"why": "x", "to": "2"}))
+    house.work()
+    made(house.as_("bob").post(ROLLBACK, {"why": "x", "to": "1"}))
 
 
 @pytest.mark.parametrize(

@@ -129,6 +129,16 @@ def test_a_rollback_to_bytes_that_changed_fails_and_the_present_version_stays(ho
     assert house.types()[-1] == "deployment.failed"
 
 
+def test_a_version_that_is_revoked_before_a_worker_came_to_the_rollback_does_not_come_back(house: House) -> None:
+    deployed(house, 2)
+    wanted = made(house.as_("bob").post(PATH, {"why": "x"}))
+    made(house.as_("carol").post(f"/models/{MODEL}/versions/1/revoke", {"why": "it leaks"}))
+    house.work()
+    found = made(house.as_("dave").get(f"/deployments/{wanted['id']}"))
+    assert (found["status"], live(house)) == ("failed", "2")
+    assert "fraud-detector v1 was revoked by carol meanwhile: it leaks." in found["note"]
+
+
 def test_a_rollback_that_could_not_be_carried_out_leaves_the_present_version_and_may_be_asked_again(
     house: House,
 ) -> None:

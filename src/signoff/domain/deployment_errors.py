@@ -98,6 +98,12 @@ class AlreadyConfirmedError(ConflictError):
     code = "already_confirmed"
 
 
+class UnconfirmedError(ConflictError):
+    """Those who confirmed the emergency no longer suffice when it is to be deployed."""
+
+    code = "emergency_unconfirmed"
+
+
 class EmergencyPendingError(ConflictError):
     """Another emergency deployment waits for its confirmations there."""
 

@@ -19,6 +19,7 @@ from signoff.domain.deployment_errors import (
     CannotConfirmError,
     EmergencyClosedError,
     NoBreakGlassError,
+    UnconfirmedError,
 )
 from signoff.domain.environment import BreakGlass, Environment
 from signoff.domain.errors import SubjectChangedError
@@ -203,6 +204,16 @@ def check_can_confirm(emergency: Emergency, rule: BreakGlass, person: str, peopl
     if before:
         raise AlreadyConfirmedError(
             f"{before[0]} has confirmed {emergency.label} already.", confirmations(emergency, rule, people).sentence
+        )
+
+
+def check_confirmed(emergency: Emergency, rule: BreakGlass, people: Directory) -> None:
+    """Return when those who confirmed still suffice; UnconfirmedError otherwise."""
+    found = confirmations(emergency, rule, people)
+    if not found.is_enough:
+        raise UnconfirmedError(
+            f"Somebody who confirmed {emergency.label} may not break the glass there any more.",
+            f"Ask anew. {found.sentence}",
         )
 
 

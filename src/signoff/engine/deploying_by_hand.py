@@ -9,6 +9,8 @@ from pathlib import Path
 
 from signoff.domain.actor import SYSTEM
 from signoff.domain.audit import AuditEvent, Event
+from signoff.domain.deployment_errors import RevokedError
+from signoff.domain.emergency import check_confirmed, rule_of
 from signoff.domain.environment import Deployment, DeploymentKind, DeploymentStatus, Environment
 from signoff.domain.errors import (
     DigestMismatchError,
@@ -24,7 +26,9 @@ from signoff.engine.jobs import wake_by_hand
 from signoff.engine.machinery import LOG, Machinery
 from signoff.engine.mirror import mirror
 from signoff.ports import Release
-from signoff.store import deployments
+from signoff.store import deployments, people, revocations
+from signoff.store import emergencies as emergencies_stored
+from signoff.store.database import Transaction
 from signoff.store.deadlines import ask_lapsed_again
 from signoff.store.environments import get_environments
 
@@ -87,10 +91,31 @@ def _serve(
             f"The bytes of {version.label} changed since {since}: {wanted.digest} then, {manifest.digest} now.",
             "Roll back to another version." if is_rollback else "Look what changed them; then ask anew.",
         )
+    with machinery.database.begin() as tx:
+        _check_still_asked(tx, wanted, environment)
     by = "rolled_back_by" if is_rollback else "deployed_without_review_by"
     approval = {"run": wanted.run_id, by: wanted.by, "why": wanted.note}
     release = Release(f"{wanted.kind}/{wanted.id}", environment, version, copy, approval)
     return machinery.deployer_of(environment).deploy(release)
+
+
+def _check_still_asked(tx: Transaction, wanted: Deployment, environment: Environment) -> None:
+    """Return when what was asked for still stands: between the asking and a worker's turn hours may lie.
+
+    Raises:
+        RevokedError: somebody took the version's approval back.
+        NoBreakGlassError, UnconfirmedError: the words of those who confirmed the emergency no longer suffice.
+    """
+    place = get_environments(tx).get(environment.name, environment)
+    revoked = revocations.list_in_force(tx, [wanted.model], place=place).get((wanted.model, wanted.version))
+    if revoked is not None:
+        raise RevokedError(
+            f"{wanted.model} v{wanted.version} was revoked by {revoked.by} meanwhile: {revoked.why}.",
+            "Name another version.",
+        )
+    emergency = emergencies_stored.find_of_deployment(tx, wanted.id)
+    if emergency is not None:
+        check_confirmed(emergency, rule_of(place), people.get_directory(tx))
 
 
 def _succeed(machinery: Machinery, wanted: Deployment, environment: Environment, address: str | None) -> None:

@@ -168,7 +168,7 @@ def _overdue(tx: Transaction, found: Emergency, why: str, at: datetime) -> None:
     try:
         begun = _begin_return(tx, found, why, at)
     except SignoffError as error:
-        _escalate(tx, found, f"{why}; and there is no version to return to: {error.what}", at)
+        _escalate(tx, found, f"{why}; and there is no version to return to: {error.what.rstrip('.')}", at)
         return
     if begun:
         emergencies.set_emergency(tx, found, EmergencyStatus.RETURNING, audit=[], note=why)

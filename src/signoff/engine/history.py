@@ -6,6 +6,7 @@ from signoff.domain.revocation import History
 from signoff.domain.run import RunKind, RunStatus
 from signoff.store import deployments, revocations, runs
 from signoff.store.database import Transaction
+from signoff.store.environments import get_environments
 
 _LOOK_BACK = 1000
 
@@ -13,7 +14,7 @@ _LOOK_BACK = 1000
 def history_of(tx: Transaction, environment: str, model: str) -> History:
     """The deployments of `model` to `environment`, newest first, and what is known against them."""
     found = deployments.list_deployments(tx, environment=environment, model=model, limit=_LOOK_BACK)
-    in_force = revocations.list_in_force(tx, [model])
+    in_force = revocations.list_in_force(tx, [model], place=get_environments(tx).get(environment))
     reviews = runs.list_kinds(tx, {one.run_id for one in found})
     unreviewed = {
         run_id

@@ -10,6 +10,7 @@ from signoff.domain.environment import Deployment, DeploymentStatus
 from signoff.domain.revocation import Revocation
 from signoff.store import emergencies, revocations
 from signoff.store.database import Transaction
+from signoff.store.environments import get_environments
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +54,19 @@ class Deployed(Deployment):
 def deployed(tx: Transaction, found: Sequence[Deployment]) -> list[Deployed]:
     """`found` with what must be known of them, in the same order."""
     owed = emergencies.list_of_deployments(tx, [one.id for one in found])
-    revoked = revocations.list_in_force(tx, [one.model for one in found])
+    places = get_environments(tx)
+    revoked = {
+        name: revocations.list_in_force(
+            tx, [one.model for one in found if one.environment == name], place=places.get(name)
+        )
+        for name in {one.environment for one in found}
+    }
     names = [field.name for field in fields(Deployment)]
     return [
         Deployed(
             **{name: getattr(one, name) for name in names},
             emergency=owed.get(one.id),
-            revocation=revoked.get((one.model, one.version)),
+            revocation=revoked[one.environment].get((one.model, one.version)),
         )
         for one in found
     ]

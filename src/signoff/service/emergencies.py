@@ -186,7 +186,7 @@ def _resolved(desk: Desk, reference: str, model: str) -> ModelVersion:
 def _check_deployable(tx: Transaction, place: Environment, version: ModelVersion, live: Deployment | None) -> None:
     if live is not None and (live.version, live.digest) == (version.version, version.digest):
         raise AlreadyLiveError(f"{version.label} is what {place.name} serves now.", "There is nothing to deploy.")
-    revoked = revocations.list_in_force(tx, [version.model]).get((version.model, version.version))
+    revoked = revocations.list_in_force(tx, [version.model], place=place).get((version.model, version.version))
     if revoked is not None:
         raise RevokedError(
             f"{version.label} was revoked by {revoked.by}: {revoked.why}. An emergency does not undo that.",

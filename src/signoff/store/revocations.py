@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import Text
 
 from signoff.domain.audit import AuditEvent
+from signoff.domain.environment import Environment
 from signoff.domain.revocation import Revocation
 from signoff.store.audit import add_events
 from signoff.store.database import Transaction
@@ -25,6 +26,7 @@ _IN_FORCE = text(
     " SELECT 1 FROM runs JOIN gates g ON g.run_id = runs.id"
     " WHERE runs.model = r.model AND g.subject ->> 'version' = r.version"
     " AND g.status = 'approved' AND g.closed_at > r.at"
+    " AND (CAST(:place AS text) IS NULL OR g.subject ->> 'environment' = :place)"
     " AND NOT EXISTS (SELECT 1 FROM gates o WHERE o.run_id = g.run_id AND o.attempt = g.attempt"
     "  AND o.status = 'approved' AND o.closed_at <= r.at)"
     " AND NOT EXISTS (SELECT 1 FROM steps s WHERE s.run_id = g.run_id AND s.attempt = g.attempt"
@@ -51,11 +53,18 @@ def find_newest(tx: Transaction, model: str, version: str) -> Revocation | None:
     return _revocation(row) if row is not None else None
 
 
-def list_in_force(tx: Transaction, models: Sequence[str]) -> dict[tuple[str, str], Revocation]:
-    """(model, version) -> the revocation that is in force, for the versions of these models that have one."""
+def list_in_force(
+    tx: Transaction, models: Sequence[str], *, place: Environment | None = None
+) -> dict[tuple[str, str], Revocation]:
+    """(model, version) -> the revocation that is in force, for the versions of these models that have one.
+
+    Asked about a `place` that has rules for people, only an approval for that place ends one: elsewhere fewer people,
+    or others, may suffice.
+    """
     if not models:
         return {}
-    rows = tx.execute(_IN_FORCE, {"models": sorted(set(models))})
+    name = place.name if place is not None and place.rules else None
+    rows = tx.execute(_IN_FORCE, {"models": sorted(set(models)), "place": name})
     return {(row.model, row.version): _revocation(row) for row in rows}
 
 
