@@ -10,7 +10,7 @@ from pathlib import Path
 MODEL = "churn-classifier"
 ENVIRONMENTS = """\
 environments:
-  - name: production
+  production:
     deployer: {type: alias, alias: champion}
 """
 PIPELINE = """\

@@ -63,7 +63,7 @@ def test_the_inbox_shows_what_waits_for_the_reader_and_what_they_wait_for(house:
     run = house.submit()
     mine = words(browser(house, "bob").get("/"))
     assert "Waiting for you 1" in mine
-    assert "You may decide for" in mine
+    assert "Your word counts for approve." in mine
     theirs = words(browser(house, "alice").get("/"))
     assert "Nothing waits for you" in theirs
     assert "approve waits for 1 more approval for approve, from bob" in theirs

@@ -42,6 +42,15 @@ def test_every_part_that_differs_is_named_with_both_sides() -> None:
     assert next(part for part, _ in found.groups) is Part.PARAM
 
 
+def test_params_of_the_file_are_told_unless_training_logged_them() -> None:
+    before = Side("v6", BEFORE, settings={"train.depth": "6", "train.seed": "1"})
+    after = Side("v7", BEFORE, settings={"train.depth": "8", "train.seed": "2", "test.rows": "10"})
+    assert changes_between(before, after).changes == (
+        Change(Part.PARAM, "test.rows", None, "10"),
+        Change(Part.PARAM, "train.seed", "1", "2"),
+    )
+
+
 def test_what_nobody_knows_is_not_said_to_be_the_same() -> None:
     found = changes_between(Side("v6", BEFORE, model_files={"model": "x"}), Side("v7", BEFORE, code_files={}))
     assert found.unknown == (Part.CODE_FILE, Part.MODEL_FILE)

@@ -5,7 +5,7 @@ Pure: two sides in, a list of changes out. `service.changes` fills the sides fro
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -31,6 +31,7 @@ class Part(StrEnum):
 class Side:
     """One version with what it came from. `code_files` maps paths of the pipeline's folder to digests; None: unknown.
 
+    `settings` are the params that the pipeline file gives its commands, by ``step.name``.
     `label` is how people name it: ``v6, which is live in production``.
     """
 
@@ -39,6 +40,7 @@ class Side:
     pipeline_digest: str = ""
     code_files: Mapping[str, str] | None = None
     model_files: Mapping[str, str] | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,8 @@ def changes_between(before: Side, after: Side) -> Changes:
 def _changes(before: Side, after: Side) -> Iterator[Change]:
     was, now = before.version, after.version
     yield from _of_mapping(Part.PARAM, was.lineage.params, now.lineage.params)
+    logged = was.lineage.params.keys() | now.lineage.params.keys()  # what training logged itself is told once
+    yield from _of_mapping(Part.PARAM, _without(before.settings, logged), _without(after.settings, logged))
     if was.lineage.data != now.lineage.data:
         gone = [name for name in was.lineage.data if name not in now.lineage.data]
         come = [name for name in now.lineage.data if name not in was.lineage.data]
@@ -101,6 +105,10 @@ def _changes(before: Side, after: Side) -> Iterator[Change]:
     yield from _of_mapping(Part.TAG, _theirs(was.tags), _theirs(now.tags))
     if before.model_files is not None and after.model_files is not None:
         yield from _of_mapping(Part.MODEL_FILE, before.model_files, after.model_files)
+
+
+def _without(settings: Mapping[str, str], names: Collection[str]) -> dict[str, str]:
+    return {name: value for name, value in settings.items() if name.partition(".")[2] not in names}
 
 
 def _theirs(tags: Mapping[str, str]) -> dict[str, str]:

@@ -17,6 +17,7 @@ from signoff.domain.actor import Actor
 from signoff.domain.changes import Changes, Side, changes_between
 from signoff.domain.environment import LOCAL, Deployment
 from signoff.domain.errors import NotFoundError
+from signoff.domain.pipeline import Pipeline, TestStep, TrainingStep
 from signoff.domain.run import Attempt, Run
 from signoff.domain.version import ModelVersion
 from signoff.ports import Blobs
@@ -85,9 +86,21 @@ def _side(label: str, version: ModelVersion, run: Run, blobs: Blobs) -> Side:
         label=label,
         version=version,
         pipeline_digest=run.pipeline.digest,
+        settings=_settings(run.pipeline),
         code_files=_files_of(blobs, run.snapshot_digest),
         model_files=dict(version.files) or None,
     )
+
+
+def _settings(pipeline: Pipeline) -> dict[str, str]:
+    """The params that the file gives its commands, by ``step.name``."""
+    commands = {s.name: s.command for s in pipeline.steps if isinstance(s, TrainingStep | TestStep)}
+    return {
+        f"{step}.{name}": str(value)
+        for step, command in commands.items()
+        if command is not None
+        for name, value in command.params.items()
+    }
 
 
 def _files_of(blobs: Blobs, digest: str | None) -> Mapping[str, str] | None:
