@@ -23,6 +23,7 @@ from signoff.domain.directory import check_name
 from signoff.domain.errors import ConflictError
 from signoff.service.credentials import LINK, fingerprint, kind_of, new_id, new_secret
 from signoff.service.desk import Desk, happened
+from signoff.service.limits import LINKS, note_attempt, refuse_too_many
 from signoff.service.passwords import check_new_password, check_password, hash_password
 from signoff.service.sessions import begin_session
 from signoff.store import accounts, people, sessions
@@ -93,15 +94,18 @@ def _add_link(tx: Transaction, desk: Desk, actor: Actor, purpose: Purpose, perso
     return MadeLink(link, f"{desk.url}/link?{urlencode({'code': secret})}")
 
 
-def find_link(desk: Desk, secret: str) -> Link:
+def find_link(desk: Desk, secret: str, *, address: str = "") -> Link:
     """What a one-time link is for, without using it up.
 
     Raises:
         LinkUnknownError: it was used, is too old, was replaced, or never was one.
+        TooManyAttemptsError: too many such links were tried from that address of late.
     """
+    refuse_too_many(desk, LINKS, address=address)
     with desk.database.read() as tx:
         found = accounts.find_link(tx, fingerprint(secret), at=desk.clock()) if kind_of(secret) == LINK else None
     if found is None:
+        note_attempt(desk, LINKS, address=address)
         raise _no_link()
     return found
 
@@ -118,7 +122,7 @@ def use_link(
         PasswordError: the password is too short, too long, or guessed first; the link stays good.
         PersonError: a name that cannot be; the link stays good.
     """
-    link = find_link(desk, secret)
+    link = find_link(desk, secret, address=address)
     person = link.person or check_name((name or "").strip())
     password_hash = hash_password(check_new_password(password, person))
     at = desk.clock()

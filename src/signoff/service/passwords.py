@@ -21,6 +21,7 @@ from signoff.domain.account_errors import PasswordError, SignInError, TooManyAtt
 from signoff.domain.actor import Person
 from signoff.domain.errors import UnavailableError
 from signoff.service.desk import Desk
+from signoff.service.limits import place_of
 from signoff.store import accounts, people
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def check_password(desk: Desk, name: str, password: str, *, address: str) -> Per
     """
     # Not the name itself: people type their password there, too.
     hashed_name = sha256(name.casefold().encode("utf-8", "surrogatepass")).hexdigest()
-    at = desk.clock()
+    at, address = desk.clock(), place_of(address)
     with desk.database.read() as tx:
         counts = accounts.count_attempts(tx, _KIND, hashed_name, address, since=at - _WINDOW)
         known = people.get_directory(tx).people.get(name) if "\x00" not in name else None

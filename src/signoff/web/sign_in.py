@@ -107,7 +107,7 @@ def sign_out(request: Request, desk: DeskOf, visitor: Visitor) -> Response:
 @router.get("/link")
 def show_link(request: Request, desk: DeskOf, code: str = "") -> Response:
     """What a one-time link is for, and the form that uses it. Looking at it does not use it up."""
-    link = find_link(desk, code)
+    link = find_link(desk, code, address=caller(request)["address"])
     return render(request, "link.html", link=link, headline=_HEADLINES[link.purpose], code=code, name="", problem=None)
 
 
@@ -116,7 +116,7 @@ def take_link(
     request: Request, desk: DeskOf, code: Typed = "", name: Typed = "", password: Typed = "", again: Typed = ""
 ) -> Response:
     """Set the password and sign in."""
-    link = find_link(desk, code)
+    link = find_link(desk, code, address=caller(request)["address"])
     try:
         check_same(password, again)
         secret = use_link(desk, code, password, name=name, **caller(request))
