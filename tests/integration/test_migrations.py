@@ -17,8 +17,8 @@ from signoff.store.database import Database, sqlalchemy_url
 from signoff.store.migrate import is_current, upgrade
 from signoff.store.tables import metadata
 
-assert account_tables.metadata is metadata  # its tables are among them once it is imported
-assert notification_tables.metadata is metadata
+assert account_tables.sessions.metadata is metadata  # its tables are among them once it is imported
+assert notification_tables.targets.metadata is metadata
 
 
 def is_ours(_object: object, name: str | None, kind: str, *_: object) -> bool:

@@ -48,8 +48,10 @@ def routes(app: FastAPI) -> list[tuple[str, APIRoute]]:
     return found
 
 
-WAYS_IN = {"/api/v1/device/code", "/api/v1/device/token", "/api/v1/tokens/exchange"}
+WAYS_IN = {f"/api/v1{path}" for path in ("/device/code", "/device/token", "/tokens/exchange")}
 """For programs that nobody is behind yet."""
+BY_SECRET = {"/api/v1/unsubscribe/{word}"}
+"""What the secret in the address allows."""
 
 
 def test_no_route_asks_nobody(house: House) -> None:
@@ -59,7 +61,7 @@ def test_no_route_asks_nobody(house: House) -> None:
     assert len(found) > 60
     assert {path for _, path in found} >= WAYS_IN
     for method, path in found:
-        if path in WAYS_IN:
+        if path in WAYS_IN | BY_SECRET:
             continue
         filled = re.sub(r"\{[^}]+\}", "x", path)
         for headers in ({}, {"Authorization": "Bearer signoffs_x"}, {"Authorization": "Basic eDp5"}):
