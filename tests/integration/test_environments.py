@@ -89,7 +89,7 @@ def test_one_environment_is_put_beside_the_others(house: House) -> None:
         ({"deployer": {"type": "alias"}, "rules": [{"name": "risk", "approvers": ["zoe"]}]},
          "nobody and no group is called 'zoe'"),
         ({"promote_to": "nowhere"}, "promote_to of production names no environment: 'nowhere'"),
-        ({"step_up": "passkey"}, "step_up is not available yet"),
+        ({"step_up": "password"}, "step_up must be passkey, not 'password'"),
         ({"self_heal": True}, "self_heal: true is not available yet"),
         ({"chat_approval": True}, "chat_approval: true is not available yet"),
         ({"private": True}, "private is not available yet"),

@@ -144,6 +144,7 @@ def gate_body(view: GateView) -> gates.GateBody:
                 at=decision.at,
                 is_withdrawn=decision.is_withdrawn,
                 is_policy=decision.is_policy,
+                is_confirmed=decision.passkey is not None,
                 on_behalf_of=decision.on_behalf_of,
             )
             for decision in view.decisions
@@ -234,6 +235,7 @@ def environment_body(found: Environment, live: Sequence[Deployment], now: dateti
         freeze=[{"from": w.since, "until": w.until, "reason": w.reason} for w in found.freeze],
         frozen=found.frozen(now) or None,
         break_glass=_break_glass(found.break_glass),
+        step_up=found.step_up,
         live=[deployment_body(deployment) for deployment in live],
     )
 

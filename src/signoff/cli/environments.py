@@ -170,6 +170,8 @@ def _demands(found: EnvironmentBody) -> list[str]:
         rules.append("every check passed")
     if found.require.get("from"):
         rules.append(f"the same bytes in {found.require['from']} before")
+    if found.step_up:
+        rules.append("approvals confirmed by a passkey")
     if found.max_age_seconds:
         rules.append(f"an approval no older than {found.max_age_seconds / 3600:g} h")
     return rules

@@ -59,7 +59,10 @@ class BreakGlass:
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """A place that models are deployed to, with its protection rules."""
+    """A place that models are deployed to, with its protection rules.
+
+    `step_up`: an approval for it counts only when its person confirmed that very decision with a passkey.
+    """
 
     name: str
     deployer: DeployerSpec = field(default_factory=DeployerSpec)
@@ -70,6 +73,7 @@ class Environment:
     promote_to: str | None = None
     freeze: tuple[Freeze, ...] = ()
     break_glass: BreakGlass | None = None
+    step_up: Literal["passkey"] | None = None
 
     @property
     def is_protected(self) -> bool:

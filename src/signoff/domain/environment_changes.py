@@ -40,6 +40,8 @@ def _changes(before: Environment, after: Environment) -> Iterator[str]:
         yield f"promotes to {after.promote_to or 'nowhere'} instead of {before.promote_to or 'nowhere'}"
     yield from (f"is frozen {_window(window)}" for window in after.freeze if window not in before.freeze)
     yield from (f"is no longer frozen {_window(window)}" for window in before.freeze if window not in after.freeze)
+    if before.step_up != after.step_up:
+        yield f"an approval {'now counts only when' if after.step_up else 'no longer has to be'} confirmed by a passkey"
     if before.break_glass != after.break_glass:
         yield _glass(after.break_glass)
 

@@ -110,6 +110,12 @@ class DelegationError(InvalidError):
     code = "bad_delegation"
 
 
+class StepUpRequiredError(CannotDecideError):
+    """The environment counts an approval only when a passkey confirms it, which takes the page."""
+
+    code = "step_up_required"
+
+
 class NotDelegatedError(CannotDecideError):
     """The person decided for did not name this delegate for now."""
 

@@ -120,7 +120,8 @@ class Subject:
 class Decision:
     """One person's (or the policy's) verdict about one gate, on the subject that they saw.
 
-    A delegate who stands in for somebody absent is `by`; whom they stand in for is `on_behalf_of`.
+    A delegate who stands in for somebody absent is `by`; whom they stand in for is `on_behalf_of`. `passkey` is the
+    id of the one that confirmed exactly this decision, where one did.
     """
 
     id: str
@@ -134,6 +135,7 @@ class Decision:
     saw: Mapping[str, float | str | None] = field(default_factory=dict)
     is_withdrawn: bool = False
     on_behalf_of: str | None = None
+    passkey: str | None = None
 
     @property
     def counts_as(self) -> str:

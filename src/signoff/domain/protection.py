@@ -13,7 +13,7 @@ from signoff.domain.actor import Directory
 from signoff.domain.deadlines import is_past, said
 from signoff.domain.environment import Deployment, DeploymentKind, Environment
 from signoff.domain.evidence import CheckStatus, Evidence, Provenance, Severity
-from signoff.domain.gate import Decision, Gate, GateStatus, Subject, evaluate
+from signoff.domain.gate import Decision, Gate, GateStatus, Subject, Verdict, evaluate
 from signoff.domain.pipeline import ApprovalStep, DeploymentStep, RuleSpec
 from signoff.domain.revocation import Revocation, revoked_gate
 from signoff.domain.run import Run
@@ -83,14 +83,24 @@ def stale_gate(
             return gate, f"{' and '.join(changed)} changed after the approval"
         # As when the gate closed: only approvals for the same environment count for its rules.
         passed = earlier.setdefault(gate.subject.environment, [])
-        mine = decisions.get(gate.id, ())
+        every = decisions.get(gate.id, ())
+        asks = environment is not None and gate.subject.environment == environment.name
+        mine = [d for d in every if environment is None or not asks or is_confirmed(d, environment)]
         held = replace(gate, environment_rules=environment.rules) if environment and gate is guard else gate
         evaluation = evaluate(held, mine, people, earlier=passed)
         if evaluation.status is not GateStatus.APPROVED:
+            if environment is not None and len(mine) < len(every):
+                return gate, f"{environment.name} now counts only approvals that a passkey confirmed"
             short = {state.rule for state in evaluation.rules if state.missing} - {*gate.rules, *gate.environment_rules}
             return gate, _now_demanded(held, short) or "somebody who approved may no longer decide here"
         passed += [d for d in mine if d.digest == gate.digest]
     return None
+
+
+def is_confirmed(decision: Decision, environment: Environment) -> bool:
+    """Whether `environment` counts the decision: approvals of people that it wants confirmed by a passkey are."""
+    is_asked = environment.step_up is not None and decision.verdict is Verdict.APPROVE and not decision.is_policy
+    return not is_asked or decision.passkey is not None
 
 
 def _now_demanded(gate: Gate, rules: Collection[RuleSpec]) -> str:

@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from signoff.domain.access import Do, Resource, authorize
 from signoff.domain.actor import Actor
 from signoff.domain.audit import Event
 from signoff.domain.deciding import check_can_decide, check_complete, choose_for_whom
-from signoff.domain.errors import ConflictError, GateClosedError, NotFoundError
+from signoff.domain.errors import ConflictError, GateClosedError, NotFoundError, StepUpRequiredError
 from signoff.domain.gate import Decision, Evaluation, Gate, GateStatus, Reason, Verdict, evaluate
 from signoff.domain.run import Run, RunStatus
 from signoff.domain.standing import decision_of, room_of
+from signoff.domain.version import digest_bytes
 from signoff.engine.gates import earlier_approvals
 from signoff.engine.jobs import wake_run
+from signoff.service.challenges import Answer, Question, ask_passkey, confirm
 from signoff.service.desk import Desk, happened
 from signoff.service.privacy import find_run_id
 from signoff.store import absence, gates, people, runs
 from signoff.store.database import Transaction
+from signoff.store.environments import get_environments
+
+_PURPOSE = "decide"
 
 
 @dataclass(frozen=True, slots=True)
 class Verdicts:
     """What one person says about one gate. `digest` is the subject that they saw.
 
-    `on_behalf_of` names the absent person whom a delegate decides for, where the delegate has to choose.
+    `on_behalf_of` names the absent person whom a delegate decides for, where the delegate has to choose. `confirmation`
+    is a passkey's answer to what `ask_confirmation` asked, where the environment wants one.
     """
 
     verdict: Verdict
@@ -35,6 +43,7 @@ class Verdicts:
     reasons: tuple[Reason, ...] = ()
     ticked: tuple[str, ...] = ()
     on_behalf_of: str | None = None
+    confirmation: Answer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +61,7 @@ def decide_gate(desk: Desk, actor: Actor, run_id: str, step: str, said: Verdicts
     Returns the gate as it is then.
 
     Raises:
+        StepUpRequiredError, PasskeyError: a passkey has to confirm it, and did not.
         CannotDecideError, GateClosedError, SubjectChangedError, AlreadyDecidedError, CommentRequiredError,
         ChecklistError: and nothing changed.
     """
@@ -66,6 +76,7 @@ def decide_gate(desk: Desk, actor: Actor, run_id: str, step: str, said: Verdicts
         absent = choose_for_whom(room, actor.name, before, said.on_behalf_of)
         check_can_decide(room, actor.name, said.verdict, before, digest=said.digest, on_behalf_of=absent)
         check_complete(gate, said.verdict, said.comment, said.ticked)
+        passkey = _confirmed(desk, tx, actor, gate, said)
         decision = Decision(
             id=secrets.token_hex(8),
             by=actor.name,
@@ -76,6 +87,7 @@ def decide_gate(desk: Desk, actor: Actor, run_id: str, step: str, said: Verdicts
             reasons=said.reasons,
             ticked=said.ticked,
             on_behalf_of=absent,
+            passkey=passkey,
         )
         evaluation = evaluate(gate, [*before, decision], directory, earlier=earlier_approvals(tx, run, gate))
         decided = happened(
@@ -91,12 +103,63 @@ def decide_gate(desk: Desk, actor: Actor, run_id: str, step: str, said: Verdicts
             digest=said.digest,
             comment=said.comment,
             **({"on_behalf_of": absent} if absent is not None else {}),
+            **_authenticated(actor, passkey),
             reasons=[{"kind": r.kind.value, "subject": r.subject} for r in said.reasons],
         )
         gates.add_decision(tx, gate, decision, audit=[decided])
         if evaluation.status is not GateStatus.OPEN:
             gate = _close(tx, actor, run, gate, evaluation.status, desk)
     return GateView(gate, evaluation, (*before, decision))
+
+
+def ask_confirmation(desk: Desk, actor: Actor, run_id: str, step: str, said: Verdicts) -> Question:
+    """What the browser asks a passkey of the actor, to confirm exactly this decision.
+
+    Raises:
+        PasskeyError: they have none.
+        CannotDecideError, NotFoundError, ConflictError: they could not decide at all.
+    """
+    with desk.database.begin() as tx:
+        run = runs.get_run(tx, find_run_id(tx, actor, run_id))
+        authorize(actor, Do.DECIDE, Resource(run.model))
+        gate = find_gate(run, step)
+        return ask_passkey(desk, tx, actor.name, _PURPOSE, _digest(actor, gate, said))
+
+
+def _confirmed(desk: Desk, tx: Transaction, actor: Actor, gate: Gate, said: Verdicts) -> str | None:
+    """The passkey that confirmed the decision; None where none is asked for."""
+    environment = get_environments(tx).get(gate.subject.environment or "")
+    if environment is None or environment.step_up is None or said.verdict is not Verdict.APPROVE:
+        return None
+    if said.confirmation is None:
+        raise StepUpRequiredError(
+            f"{environment.name} counts an approval only when a passkey confirms it.",
+            f"Approve on the page: {desk.url}/runs/{gate.run_id}/gates/{gate.step}",
+        )
+    return confirm(desk, tx, actor.name, _PURPOSE, _digest(actor, gate, said), said.confirmation).id
+
+
+def _digest(actor: Actor, gate: Gate, said: Verdicts) -> str:
+    """Of one person's whole decision about one gate: what a passkey confirms."""
+    whole = {
+        "by": actor.name,
+        "gate": gate.id,
+        "verdict": said.verdict.value,
+        "digest": said.digest,
+        "comment": said.comment,
+        "reasons": [[reason.kind.value, reason.subject] for reason in said.reasons],
+        "ticked": list(said.ticked),
+        "on_behalf_of": said.on_behalf_of,
+    }
+    return digest_bytes(json.dumps(whole, sort_keys=True).encode())
+
+
+def _authenticated(actor: Actor, passkey: str | None) -> dict[str, Any]:
+    """How and when the person of a decision proved who they are."""
+    found: dict[str, Any] = {"methods": list(actor.methods)} if actor.methods else {}
+    if actor.authenticated_at is not None:
+        found["authenticated_at"] = actor.authenticated_at.isoformat()
+    return found | ({"passkey": passkey} if passkey is not None else {})
 
 
 def _close(tx: Transaction, actor: Actor, run: Run, gate: Gate, status: GateStatus, desk: Desk) -> Gate:

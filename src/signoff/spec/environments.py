@@ -105,6 +105,7 @@ def _read_environment(name: str, entry: Entry, problems: Problems, directory: Di
         fields.named("promote_to", ENVIRONMENT_NAME, ENVIRONMENT_NAME_HINT),
         read_freezes(fields),
         read_break_glass(fields),
+        _read_step_up(fields),
     )
     if environment.break_glass is not None:
         _check_people(fields, Items(node.place, [node.entries["break_glass"].value]), directory)
@@ -114,6 +115,10 @@ def _read_environment(name: str, entry: Entry, problems: Problems, directory: Di
     deferred.read_deferred(fields, deferred.ENVIRONMENT)
     fields.close(_MISTAKES)
     return environment
+
+
+def _read_step_up(fields: Fields) -> Literal["passkey"] | None:
+    return "passkey" if fields.word("step_up", ["passkey"]) is not None else None
 
 
 def _read_deployer(fields: Fields, default: DeployerSpec) -> DeployerSpec:

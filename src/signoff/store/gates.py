@@ -187,6 +187,7 @@ def add_decision(tx: Transaction, gate: Gate, decision: Decision, *, audit: Sequ
             "saw": dict(decision.saw),
             "at": decision.at,
             "on_behalf_of": decision.on_behalf_of,
+            "passkey": decision.passkey,
         },
     )
     add_events(tx, audit)
@@ -249,4 +250,5 @@ def _decision(row: Row[Any]) -> Decision:
         saw=row.saw,
         is_withdrawn=row.is_withdrawn,
         on_behalf_of=row.on_behalf_of,
+        passkey=row.passkey,
     )

@@ -16,13 +16,14 @@ from fastapi.responses import Response
 
 from signoff.domain.access import Do, Resource, why_not
 from signoff.domain.actor import Actor
-from signoff.domain.errors import ConflictError, GateClosedError, SignoffError, SubjectChangedError
+from signoff.domain.errors import ConflictError, GateClosedError, SignoffError, StepUpRequiredError, SubjectChangedError
 from signoff.domain.gate import Gate, Reason, ReasonKind, Verdict
 from signoff.domain.pipeline import ApprovalStep, OnReject
 from signoff.domain.run import Attempt, Run
 from signoff.domain.standing import Standing
 from signoff.domain.verdict import opinion_of
 from signoff.service import decisions, runs, views
+from signoff.service.challenges import Answer, Question
 from signoff.service.changes import what_changed
 from signoff.service.decisions import GateView
 from signoff.service.desk import Desk
@@ -90,6 +91,8 @@ def decide(
     kind: Annotated[list[str], Form(max_length=20)] = [],  # noqa: B006 - likewise
     subject: Annotated[list[str], Form(max_length=20)] = [],  # noqa: B006 - likewise
     on_behalf_of: Annotated[str, Form(max_length=200)] = "",
+    question: Annotated[str, Form(max_length=100)] = "",
+    credential: Annotated[str, Form(max_length=20_000)] = "",
 ) -> Response:
     """Record the decision and show the page again; a refusal shows it too, with what was typed."""
     pairs = tuple(zip(kind, [text.strip()[:500] for text in subject], strict=False))
@@ -102,12 +105,24 @@ def decide(
             reasons=tuple(Reason(ReasonKind(word), about or None) for word, about in pairs if word in set(ReasonKind)),
             ticked=typed.ticked if verdict == Verdict.APPROVE else (),
             on_behalf_of=on_behalf_of or None,
+            confirmation=Answer(question, credential) if question else None,
         )
-        decisions.decide_gate(desk, actor, run_id, step, said)
+        asked = _decide(desk, actor, run_id, step, said)
+        if asked is not None:
+            return render(request, "confirm.html", run_id=run_id, step=step, said=said, typed=typed, question=asked)
     except SignoffError as error:
         return _page(request, desk, actor, run_id, step, typed=typed, problem=error, seen=digest)
     done = {"approve": "You approved it.", "request_changes": "You asked for changes.", "reject": "You rejected it."}
     return redirect(request, f"/runs/{run_id}/gates/{step}", f"{done[verdict]} That is in the audit trail now.")
+
+
+def _decide(desk: Desk, actor: Actor, run_id: str, step: str, said: decisions.Verdicts) -> Question | None:
+    """Record the decision; where a passkey has to confirm it first: what it is asked."""
+    try:
+        decisions.decide_gate(desk, actor, run_id, step, said)
+    except StepUpRequiredError:
+        return decisions.ask_confirmation(desk, actor, run_id, step, said)
+    return None
 
 
 @router.post("/runs/{run_id}/gates/{step}/withdraw")

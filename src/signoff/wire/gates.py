@@ -38,7 +38,7 @@ class DecisionRequest(Request):
 
 
 class DecisionBody(Body):
-    """One person's verdict."""
+    """One person's verdict. `is_confirmed`: with a passkey, this very decision."""
 
     id: str
     by: str
@@ -51,6 +51,7 @@ class DecisionBody(Body):
     at: Moment
     is_withdrawn: bool = False
     is_policy: bool = False
+    is_confirmed: bool = False
     on_behalf_of: str | None = None
 
 

@@ -196,7 +196,6 @@ def test_later_fields_of_an_environment_are_refused_all_at_once() -> None:
 environments:
   production:
     deployer: {type: kubernetes, replicas: 3}
-    step_up: passkey
     self_heal: true
     chat_approval: true
     private: true
@@ -204,9 +203,18 @@ environments:
     environments, problems = read_environments(text)
     assert environments is None
     assert [problem.message.removesuffix(" is not available yet") for problem in problems] == [
-        "deployer type: kubernetes", "replicas: 3", "step_up", "self_heal: true",
+        "deployer type: kubernetes", "replicas: 3", "self_heal: true",
         "chat_approval: true", "private",
     ]  # fmt: skip
+
+
+def test_an_environment_may_want_approvals_confirmed_by_a_passkey_and_by_nothing_else() -> None:
+    environments, _ = read_environments("environments: {production: {step_up: passkey}, staging: }")
+    assert environments is not None
+    assert [environments[name].step_up for name in ("production", "staging")] == ["passkey", None]
+    nothing, problems = read_environments("environments: {production: {step_up: password}}")
+    assert nothing is None
+    assert [problem.message for problem in problems] == ["step_up must be passkey, not 'password'"]
 
 
 def test_every_error_of_an_environments_file_comes_at_once() -> None:
