@@ -38,6 +38,7 @@ EXCEPTIONS = {
     "adapters/notify/mail.py": "hands mail to the server that SIGNOFF_SMTP_URL names",
     "adapters/deploy/server.py": "asks the model server of its own machine, which it started, what it serves",
     "adapters/registry/mlflow_files.py": "url2pathname: turns a file:// URL into a path and opens nothing",
+    "engine/worker.py": "asks its own database whether it takes connections",
     "outbound/client.py": "the guarded client itself",
     "sdk/client.py": "names a type",
     "sdk/transport.py": "speaks to the server that its user chose",

@@ -49,7 +49,7 @@ def read_server(url: Secret, public_host: str) -> MailServer:
     try:
         parts = urlsplit(url.reveal())
         port = parts.port
-        query = parse_qs(parts.query, strict_parsing=True) if parts.query else {}
+        query = parse_qs(parts.query, keep_blank_values=True)
         given = query.pop("from", [f"signoff@{public_host}"])[0]
         sender = Address("signoff", addr_spec=given)
     except (ValueError, IndexError) as error:
