@@ -14,6 +14,8 @@ import signoff.domain
 FILES = sorted(Path(signoff.domain.__file__).parent.glob("**/*.py"))
 OUTSIDE = {"asyncio", "http", "io", "os", "pathlib", "random", "secrets", "shutil", "socket", "subprocess", "tempfile"}
 OUTSIDE |= {"threading", "time", "urllib", "uuid"}
+PURE = {"urllib.parse"}
+"""Modules of a package that reaches outside which only read text."""
 
 
 def imported(file: Path) -> Iterator[str]:
@@ -37,7 +39,7 @@ def test_the_rules_import_the_standard_library_and_each_other_only(file: Path) -
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
 def test_the_rules_reach_for_nothing_outside(file: Path) -> None:
-    assert {name.partition(".")[0] for name in imported(file)} & OUTSIDE == set()
+    assert {name.partition(".")[0] for name in imported(file) if name not in PURE} & OUTSIDE == set()
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
