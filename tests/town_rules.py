@@ -6,7 +6,7 @@ Representatives of Subsets*, 1935) over every set of rules, not by augmenting pa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 
 from signoff.domain.actor import Person, Role
@@ -25,19 +25,18 @@ def is_named(folk: Folk, name: str, references: Iterable[str]) -> bool:
     return any(ref == name or (ref.startswith("group:") and ref[6:] in folk[name].groups) for ref in references)
 
 
-def voters(folk: Folk, excluded: Iterable[str], decisions: Iterable[Decision]) -> list[tuple[str, str]]:
-    """(human, whom they count as) of each approval by people who may, nobody under two names, earliest first."""
-    used: set[str] = set()
-    found = []
-    for said in sorted(decisions, key=lambda d: (d.at, d.id)):
-        human, voter = said.by, said.on_behalf_of or said.by
-        if said.by.startswith("policy:") or said.is_withdrawn or said.verdict is not Verdict.APPROVE:
-            continue
-        if {human, voter} & (used | set(excluded)) or not (is_able(folk, human) and is_able(folk, voter)):
-            continue
-        used |= {human, voter}
-        found.append((human, voter))
-    return found
+def voters(folk: Folk, excluded: Iterable[str], decisions: Iterable[Decision]) -> Iterator[list[str]]:
+    """Whose approvals could be counted together, in every way: by people who may, nobody behind two of them."""
+    valid = {
+        (said.by, said.on_behalf_of or said.by)
+        for said in decisions
+        if not said.by.startswith("policy:") and not said.is_withdrawn and said.verdict is Verdict.APPROVE
+    }
+    able = [v for v in sorted(valid) if not set(v) & set(excluded) and all(is_able(folk, name) for name in v)]
+    ways: list[tuple[frozenset[str], list[str]]] = [(frozenset(), [])]
+    for human, voter in able:
+        ways += [(used | {human, voter}, [*names, voter]) for used, names in ways if not used & {human, voter}]
+    yield from (names for _, names in ways)
 
 
 def places_can_be_filled(rules: Sequence[RuleSpec], names: Iterable[str], folk: Folk) -> bool:
@@ -55,7 +54,7 @@ def is_satisfied(rules: Sequence[RuleSpec], decisions: Sequence[Decision], folk:
     """Whether these rules hold by these approvals; a policy's approval fills each rule that allows it."""
     by_policy = any(d.by.startswith("policy:") and d.verdict is Verdict.APPROVE for d in decisions)
     wanted = [rule for rule in rules if not (by_policy and rule.allow_policy)]
-    return places_can_be_filled(wanted, [voter for _, voter in voters(folk, excluded, decisions)], folk)
+    return any(places_can_be_filled(wanted, names, folk) for names in voters(folk, excluded, decisions))
 
 
 def rules_now(gate: Gate) -> list[RuleSpec]:

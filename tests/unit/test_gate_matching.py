@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -112,6 +113,41 @@ def test_a_gate_is_approved_exactly_when_some_choice_satisfies_every_rule(
     found = evaluate(gate, given_, Directory.of(approvers(NAMES)))
     wanted = sum(rule.required_approvals for rule in rules)
     assert (found.status is GateStatus.APPROVED) == (most(rules, eligible, people) == wanted)
+
+
+said = st.lists(st.tuples(st.sampled_from(NAMES), st.none() | st.sampled_from(NAMES)), max_size=6)
+
+
+@settings(max_examples=300)
+@given(cases(), said)
+def test_who_speaks_for_themselves_and_for_others_is_counted_once_and_where_it_helps_most(
+    case: tuple[list[RuleSpec], dict[str, frozenset[str]]], given_by: list[tuple[str, str | None]]
+) -> None:
+    demanded = [replace(rule, approvers=tuple(sorted(case[1][rule.name])) or ("zoe",)) for rule in case[0]]
+    gate = a_gate(a_rule("zoe"), environment_rules=tuple(demanded))
+    earlier = [
+        replace(a_decision(gate, by, minute=minute), on_behalf_of=None if absent == by else absent)
+        for minute, (by, absent) in enumerate(given_by)
+    ]
+    found = evaluate(gate, [], Directory.of(approvers([*NAMES, "zoe"])), earlier=earlier)
+    counted = [name for state in found.rules if state.is_environment for name in state.counted]
+    assert len(counted) == len(set(counted))
+    best = 0
+    for size in range(len(earlier) + 1):
+        for some in itertools.combinations(earlier, size):
+            humans = [name for decision in some for name in {decision.by, decision.counts_as}]
+            if len(humans) == len(set(humans)):
+                able = {rule.name: frozenset(rule.approvers) for rule in demanded}
+                best = max(best, most(demanded, able, [decision.counts_as for decision in some]))
+    assert len(counted) == best
+
+
+def test_an_approval_for_somebody_does_not_stand_in_the_way_of_two_who_approve_themselves() -> None:
+    gate = a_gate(a_rule("bob", "carol", required=2), environment_rules=(a_rule("bob", "carol", required=2),))
+    before = replace(a_decision(a_gate(step="first"), "bob", minute=1), on_behalf_of="carol")
+    given_now = [a_decision(gate, "bob", minute=2), a_decision(gate, "carol", minute=3)]
+    found = evaluate(gate, given_now, Directory.of(approvers(["bob", "carol"])), earlier=[before])
+    assert found.status is GateStatus.APPROVED
 
 
 def test_a_rule_that_asks_for_more_people_than_it_names_is_told() -> None:

@@ -17,6 +17,7 @@ from signoff.domain.actor import Directory
 from signoff.domain.matching import assign, helping
 from signoff.domain.pipeline import OnTimeout, RuleSpec
 from signoff.domain.version import digest_json
+from signoff.domain.voices import Voice, choose
 
 POLICY_PREFIX = "policy:"
 """How the author of an automatic approval is named: ``policy:<pipeline digest>``."""
@@ -322,21 +323,6 @@ def _may_stand_in(delegate: str, gate: Gate, people: Directory) -> bool:
     return no_part and delegate in people.able(gate.subject.model)
 
 
-def _distinct(approvals: Sequence[Decision], people: Directory) -> frozenset[str]:
-    """Whose approvals these are, nobody counted twice.
-
-    Neither for themselves and for another, nor by two delegates, nor under two accounts.
-    """
-    used: set[str] = set()
-    counted: set[str] = set()
-    for decision in sorted(approvals, key=lambda d: (d.at, d.id)):
-        names = people.humans((decision.by, decision.counts_as))
-        if not decision.is_policy and not names & used:
-            used |= names
-            counted.add(decision.counts_as)
-    return frozenset(counted)
-
-
 def _states(
     rules: Sequence[RuleSpec],
     counts: Sequence[frozenset[str]],
@@ -350,13 +336,16 @@ def _states(
     by_policy = {rule.name for rule in rules if policy is not None and rule.allow_policy}
     open_rules = [rule for rule in rules if rule.name not in by_policy]
     eligible = {rule.name: able for rule, able in zip(rules, counts, strict=True)}
-    approvers = _distinct(approvals, people)
-    spoken = people.with_accounts(approvers.union(d.by for d in approvals))
+    given = sorted((d for d in approvals if not d.is_policy), key=lambda d: (d.at, d.id))
+    names = frozenset(d.counts_as for d in given)
     if people.linked:
         # Who approved under two accounts counts for one rule, of all those for which either does.
-        voices = {d.counts_as for d in approvals}
-        wider = {a: people.accounts_of(a) & voices for a in approvers}
-        eligible = {name: able | {a for a in approvers if wider[a] & able} for name, able in eligible.items()}
+        wider = {a: people.accounts_of(a) & names for a in names}
+        eligible = {name: able | {a for a in names if wider[a] & able} for name, able in eligible.items()}
+    # Nobody counts twice: neither for themselves and for another, nor by two delegates, nor under two accounts.
+    voices = [Voice(people.humans((d.by, d.counts_as)), d.counts_as) for d in given]
+    approvers = choose(voices, lambda chosen: len(assign(open_rules, eligible, chosen)))
+    spoken = people.with_accounts(approvers.union(d.by for d in approvals))
     seats = assign(open_rules, eligible, approvers)
     others = sorted(frozenset[str]().union(*counts) - spoken)
     helpful = helping(open_rules, eligible, seats)
