@@ -47,7 +47,11 @@ class ShownMetric:
 
 @dataclass(frozen=True, slots=True)
 class ShownSlice:
-    """A slice with its bar, from `low` to `high`; `is_bad` says that it is worse, in words too."""
+    """A slice with its bar, from `low` to `high`.
+
+    `is_bad` says that it is worse than the rest or than before, `is_lost` that its change is for the worse; `words` say
+    it too.
+    """
 
     label: str
     metric: str
@@ -58,6 +62,7 @@ class ShownSlice:
     bar: float
     change: str
     is_bad: bool
+    is_lost: bool
     words: str
     count: str
 
@@ -193,6 +198,7 @@ def _slice(one: SliceResult, ends: tuple[float, float]) -> ShownSlice | None:
         bar=bar,
         change=signed(change) if change is not None and math.isfinite(change) else "",
         is_bad=is_bad,
+        is_lost=lost(one) or (is_bad and one.to_champion is None),
         words=words,
         count=rows(one.n),
     )

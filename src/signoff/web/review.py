@@ -113,7 +113,9 @@ def decide(
     except SignoffError as error:
         return _page(request, desk, actor, run_id, step, typed=typed, problem=error, seen=digest)
     done = {"approve": "You approved it.", "request_changes": "You asked for changes.", "reject": "You rejected it."}
-    return redirect(request, f"/runs/{run_id}/gates/{step}", f"{done[verdict]} That is in the audit trail now.")
+    # Who said no sends the run on: what comes of it is seen on its own page.
+    where = f"/runs/{run_id}/gates/{step}" if verdict == Verdict.APPROVE else f"/runs/{run_id}"
+    return redirect(request, where, f"{done[verdict]} That is in the audit trail now.")
 
 
 def _decide(desk: Desk, actor: Actor, run_id: str, step: str, said: decisions.Verdicts) -> Question | None:
