@@ -27,7 +27,7 @@ def test_everything_is_read_and_the_secret_shows_nowhere() -> None:
     )
     assert found.oidc is not None
     assert found.oidc.admission.groups == {"ml-risk": "risk", "ml-leads": "leads"}
-    assert found.oidc.admission.new_people == {Role.VIEWER, Role.SUBMITTER}
+    assert found.oidc.admission.new_people == frozenset({Role.VIEWER, Role.SUBMITTER})
     assert "hush" not in repr(found)
 
 
