@@ -606,6 +606,19 @@ def test_a_former_version_that_was_revoked_does_not_come_back(house: House) -> N
     assert "it leaks: `signoff show" in newest(house)["warning"]
 
 
+def test_after_two_emergencies_the_version_that_was_signed_off_comes_back(house: House) -> None:
+    house.environments(RETURNING, STAGING)
+    broken(house)
+    house.version()
+    for who in ("frank", "grace"):
+        second = made(ask(house, who, f"models:/{MODEL}/3"))
+    house.work()
+    assert live(house) == "3"
+    later(house, hours=24.1)
+    assert live(house) == "1", "v2 was never signed off"
+    assert get(house, second["id"])["status"] == "returned"
+
+
 def test_where_nothing_was_live_before_it_escalates_and_says_so(house: House) -> None:
     house.environments(
         GUARDED,

@@ -128,7 +128,7 @@ def test_a_run_that_waits_for_nobody_is_not_decided(type_: Type, server: FakeSer
         3,
         "",
         (
-            "error: Nothing of run abc123 waits for a decision: it is succeeded.\n"
+            "error: Nothing of run abc123 waits for a decision: it has succeeded.\n"
             "       `signoff show abc123` tells how it stands.\n"
         ),
     )

@@ -141,7 +141,8 @@ def choose_gate(run: RunBody, step: str | None) -> str:
     if gate is not None:
         return gate.step
     hint = outlook(run.waits_for) if run.waits_for else f"`signoff show {run.id}` tells how it stands."
-    raise ConflictError(f"Nothing of run {run.id} waits for a decision: it is {plain(run.status)}.", hint)
+    has = "has" if run.status in {"succeeded", "failed", "errored", "expired"} else "is"
+    raise ConflictError(f"Nothing of run {run.id} waits for a decision: it {has} {plain(run.status)}.", hint)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +14,7 @@ from signoff.cli.options import NOTHING, Common, connect
 from signoff.cli.screen import Screen, safe
 from signoff.cli.table import table
 from signoff.domain.errors import InvalidError
+from signoff.domain.span import span
 
 if TYPE_CHECKING:
     from signoff.wire.body import Page
@@ -173,5 +175,5 @@ def _demands(found: EnvironmentBody) -> list[str]:
     if found.step_up:
         rules.append("approvals confirmed by a passkey")
     if found.max_age_seconds:
-        rules.append(f"an approval no older than {found.max_age_seconds / 3600:g} h")
+        rules.append(f"an approval no older than {span(timedelta(seconds=found.max_age_seconds))}")
     return rules

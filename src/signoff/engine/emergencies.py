@@ -15,7 +15,7 @@ from typing import Any
 
 from signoff.domain.actor import SYSTEM, Directory, Role
 from signoff.domain.audit import AuditEvent, Event
-from signoff.domain.deployment_errors import EmergencyClosedError
+from signoff.domain.deployment_errors import EmergencyClosedError, NoFormerVersionError
 from signoff.domain.emergency import (
     IN_DEBT,
     Emergency,
@@ -27,7 +27,7 @@ from signoff.domain.emergency import (
 from signoff.domain.environment import BreakGlass, Deployment, DeploymentKind, DeploymentStatus, Environment
 from signoff.domain.errors import SignoffError
 from signoff.domain.gate import Gate, GateStatus, evaluate
-from signoff.domain.revocation import bar
+from signoff.domain.revocation import bar, former_of
 from signoff.domain.run import Run, RunStatus
 from signoff.engine.after_review import call_off
 from signoff.engine.events import event
@@ -182,10 +182,7 @@ def _begin_return(tx: Transaction, found: Emergency, why: str, at: datetime) -> 
     """
     if found.former_id is None:
         raise SignoffError("nothing was live there before.")
-    former = deployments.get_deployment(tx, found.former_id)
-    barred = bar(history_of(tx, found.environment, found.model), former)
-    if barred is not None:
-        raise barred
+    former = _former(tx, found, deployments.get_deployment(tx, found.former_id))
     back = replace(
         former,
         id=secrets.token_hex(8),
@@ -211,6 +208,21 @@ def _begin_return(tx: Transaction, found: Emergency, why: str, at: datetime) -> 
         return False
     wake_by_hand(tx, back.id, back.environment, back.model)
     return True
+
+
+def _former(tx: Transaction, found: Emergency, former: Deployment) -> Deployment:
+    """What was live before, or where that may not serve (another emergency's, perhaps), what was before it.
+
+    Raises:
+        SignoffError: why `former` may not serve again, when nothing before it may either.
+    """
+    history = history_of(tx, found.environment, found.model)
+    barred = bar(history, former)
+    if barred is None:
+        return former
+    with suppress(NoFormerVersionError):
+        return former_of(history, former)
+    raise barred
 
 
 def _escalate(tx: Transaction, found: Emergency, why: str, at: datetime) -> None:
