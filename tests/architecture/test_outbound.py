@@ -41,6 +41,7 @@ EXCEPTIONS = {
     "engine/worker.py": "asks its own database whether it takes connections",
     "outbound/client.py": "the guarded client itself",
     "sdk/client.py": "names a type",
+    "sdk/ci_job.py": "asks the CI system in whose job it runs for the job's own id token",
     "sdk/transport.py": "speaks to the server that its user chose",
     "server/background.py": "asks the server that it has just started on this machine whether it is ready",
 }

@@ -123,7 +123,9 @@ def _tell_requests(screen: Screen, waiting: Iterable[EmergencyViewBody]) -> None
 
 
 def whoami(*, common: Common = NOTHING) -> int:
-    """Who you are to the server, and what you may do."""
+    """Who you are to the server, what you may do, by which means, and until when."""
+    from signoff.cli.words import minute
+
     screen = Screen(common)
     with connect(common) as client:
         me = client.me()
@@ -135,6 +137,10 @@ def whoami(*, common: Common = NOTHING) -> int:
         roles = ", ".join(me.roles) or "no role"
         groups = f", in {', '.join(me.groups)}" if me.groups else ""
         only = f" for {', '.join(me.models)}" if me.models and me.models != ["*"] else ""
-        screen.say(f"[bold]{safe(me.name)}[/] ({safe(roles)}{safe(only)}{safe(groups)}), by {safe(me.credential)}")
+        how = ", ".join(me.methods or me.scopes)
+        by = f"{me.credential} ({how})" if how else me.credential
+        screen.say(f"[bold]{safe(me.name)}[/] ({safe(roles)}{safe(only)}{safe(groups)}), by {safe(by)}")
+        if me.expires_at is not None:
+            screen.say(f"until {minute(me.expires_at)}")
         screen.say(f"[dim]at {safe(client.server)}, signoff {safe(me.version)}[/]")
     return Exit.DONE

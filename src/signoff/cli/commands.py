@@ -73,6 +73,8 @@ GROUPS: tuple[tuple[str, tuple[Command, ...]], ...] = (
             Command("notify", "notify:notify", "How you are told: how soon, of what, when."),
             Command("audit", "auditing:app", "What happened, who did it, and when."),
             Command("policy", "policies:app", "Try a draft pipeline on past runs: signoff policy replay FILE."),
+            Command("login", "login:login", "Sign in to a server, with a code that you confirm in the browser."),
+            Command("logout", "login:logout", "Sign out again."),
             Command("whoami", "catalogue:whoami", "Who you are to the server."),
             Command("completion", "completion:completion", "Print a completion script for bash, zsh or fish."),
         ),
@@ -92,8 +94,6 @@ GROUPS: tuple[tuple[str, tuple[Command, ...]], ...] = (
 COMMANDS = {command.name: command for _, group in GROUPS for command in group}
 
 LATER = {
-    "login": "Until then: `signoff --as NAME ...` on the server's machine, or --token.",
-    "logout": "Until then there is nothing to sign out of.",
     "verify": "",
     "audit verify": "`signoff audit list` shows the events.",
     "audit export": "`signoff audit list --json` gives the events.",

@@ -14,6 +14,7 @@ from signoff.cli.table import table
 from signoff.domain.errors import InvalidError
 
 app = App(name="token", help="API tokens: they submit and read, and never decide.")
+app.command("signoff.cli.trusts:app", name="trust")
 SCOPES = ("read", "submit", "audit", "decide")
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 from urllib.parse import quote
 
 from signoff.sdk.errors import ApiError
+from signoff.sdk.machines import Machines
 from signoff.sdk.notifications import Notifications
 from signoff.sdk.people import People
 from signoff.sdk.transport import Content, Transport
@@ -95,6 +96,11 @@ class Client:
     def people(self) -> People:
         """Who there is and how they come in."""
         return People(self._http)
+
+    @property
+    def machines(self) -> Machines:
+        """How programs come in, and which CI jobs are trusted."""
+        return Machines(self._http)
 
     @property
     def notifications(self) -> Notifications:

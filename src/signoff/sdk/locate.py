@@ -1,6 +1,7 @@
 """Where the server is and as whom to speak to it. Used by `sdk.connect` and the command line.
 
-What is said explicitly wins over the environment, and the environment over what `signoff up` left in the home.
+What is said explicitly wins over the environment, the environment over what `signoff login` keeps for that server, and
+that over what `signoff up` left in the home.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from signoff.domain.errors import ConfigurationError, InvalidError, NotAllowedError, NotAuthenticatedError
+from signoff.sdk.logins import Logins
 from signoff.settings import DEFAULT_URL, default_home, refuse_unknown
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -83,24 +85,34 @@ def locate(
     if token and person:
         raise InvalidError("Both a token and a person were given.", "Give --token or --as, not both.")
     home = read_home(env)
-    url = _address(server or _value(env, "SIGNOFF_SERVER") or home.url or DEFAULT_URL)
+    logins = Logins(home.path)
+    url = address(server or setting(env, "SIGNOFF_SERVER") or home.url or logins.newest() or DEFAULT_URL)
     if token:
         return Access(url, token)
-    if not person and (of_environment := _value(env, "SIGNOFF_TOKEN")):
+    if not person and (of_environment := setting(env, "SIGNOFF_TOKEN")):
         return Access(url, of_environment)
+    login = logins.find(url)
+    if login is not None and person in {None, login.person}:
+        if login.is_over():
+            raise NotAuthenticatedError(
+                f"The sign-in of {login.person} for {url} is over.", f"Sign in again: `signoff login {url}`."
+            )
+        return Access(url, login.secret)
     if not (who := person or home.person):
         raise NotAuthenticatedError(f"There is no credential for {url}.", _how_to_sign_in(home))
     if urlsplit(url).hostname not in _LOOPBACK and url != home.url:
         if person:
             raise NotAllowedError(
                 f"The session of {person} belongs to this machine's server and is not sent to {url}.",
-                "Give that server's own credential with --token or SIGNOFF_TOKEN.",
+                f"Sign in there, `signoff login {url}`, or give its own credential: --token, SIGNOFF_TOKEN.",
             )
-        raise NotAuthenticatedError(f"There is no credential for {url}.", "Give one with --token or SIGNOFF_TOKEN.")
+        hint = f"Sign in there, `signoff login {url}`, or give a token: --token, SIGNOFF_TOKEN."
+        raise NotAuthenticatedError(f"There is no credential for {url}.", hint)
     return Access(url, _session(home, who))
 
 
-def _address(url: str) -> str:
+def address(url: str) -> str:
+    """The address of a server, when it is one; InvalidError otherwise."""
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise InvalidError(f"{url!r} is not the address of a server.", f"Write it like {DEFAULT_URL}.")
@@ -129,13 +141,17 @@ def _how_to_sign_in(home: Home) -> str:
     if people := home.people:
         return f"Say who you are with --as NAME (signed in here: {', '.join(people)}), or give a token with --token."
     return (
-        "`signoff up` starts a server on this machine and signs you in; for another one give --server and --token "
-        "(or SIGNOFF_SERVER and SIGNOFF_TOKEN)."
+        "`signoff up` starts a server on this machine and signs you in; for another one `signoff login URL`, or give "
+        "--server and --token (or SIGNOFF_SERVER and SIGNOFF_TOKEN)."
     )
 
 
-def _value(environment: Mapping[str, str], name: str) -> str | None:
-    """The variable, or the content of the file that NAME_FILE points to."""
+def setting(environment: Mapping[str, str], name: str) -> str | None:
+    """The variable, or the content of the file that NAME_FILE points to.
+
+    Raises:
+        ConfigurationError: the file cannot be read.
+    """
     if environment.get(name):
         return environment[name]
     if not (file := environment.get(f"{name}_FILE")):

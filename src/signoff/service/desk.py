@@ -11,7 +11,7 @@ from typing import Any
 from signoff.domain.account import Admission
 from signoff.domain.actor import Actor
 from signoff.domain.audit import AuditEvent, Event
-from signoff.ports import Blobs, IdentityProvider, Registry
+from signoff.ports import Blobs, IdentityProvider, IdTokens, Registry
 from signoff.store.database import Database
 
 
@@ -28,6 +28,7 @@ class Desk:
     unpack: Callable[[Path, Path], object]
     identity: IdentityProvider | None = None
     admission: Admission = field(default_factory=Admission)
+    id_tokens: IdTokens | None = None
 
 
 def happened(
