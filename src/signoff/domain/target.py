@@ -26,6 +26,7 @@ GIVE_UP_AFTER = timedelta(days=1)
 
 _PAUSES = tuple(timedelta(minutes=minutes) for minutes in (1, 2, 5, 15, 30))
 _LONGEST_PAUSE = timedelta(hours=1)
+_FEWEST_FAILURES = 5
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _LONGEST_URL = 2000
 
@@ -132,7 +133,12 @@ class Target:
 
     def must_be_paused(self, now: datetime) -> bool:
         """Whether it did nothing but fail for so long that it is not tried any more."""
-        return self.failing_since is not None and now - self.failing_since >= GIVE_UP_AFTER
+        return (
+            not self.is_paused
+            and self.failing_since is not None
+            and self.failures >= _FEWEST_FAILURES
+            and now - self.failing_since >= GIVE_UP_AFTER
+        )
 
     @property
     def shown_url(self) -> str:

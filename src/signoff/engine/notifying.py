@@ -81,7 +81,7 @@ def _refused(tx: Transaction, batch: Sequence[Delivery], error: RefusedError, at
 
 
 def _failed(tx: Transaction, target: Target, ids: Sequence[str], error: SignoffError, at: datetime) -> None:
-    """Nothing gets through: everything for this target waits, and after a day of this it is paused."""
+    """Nothing gets through: everything for this target waits, and after a day of this the tick pauses it."""
     LOG.warning("a target does not answer", target=target.name, why=str(error))
     present = targets.find_target(tx, target.name, lock=True)
     if present is None:
@@ -90,11 +90,6 @@ def _failed(tx: Transaction, target: Target, ids: Sequence[str], error: SignoffE
     retry_at = at + back_off(present.failures + 1)
     targets.set_failing(tx, present, since=since, retry_at=retry_at)
     deliveries.set_tried(tx, ids, _shown(error.what), send_at=retry_at)
-    if at - since >= GIVE_UP_AFTER and not present.is_paused:
-        why = f"Nothing has got through it for a day; the last answer: {_shown(error.what)}"
-        about = {"target": target.name, "owner": present.owner, "why": why}
-        paused = AuditEvent(Event.TARGET_PAUSED, SYSTEM.name, at, detail=about)
-        targets.set_paused(tx, target.name, at, why, audit=[paused])
 
 
 def _is_dropped(tx: Transaction, delivery: Delivery, now: datetime) -> bool:
@@ -152,15 +147,28 @@ def _shown(answer: str) -> str:
 
 
 def wake_due(machinery: Machinery) -> None:
-    """Once a minute: give up what is too old, and wake every target through which something is due."""
+    """Once a minute: give up what is too old, pause what only fails, wake targets through which something is due."""
     now = machinery.clock()
     with machinery.database.begin() as tx:
         deliveries.give_up(tx, before=now - GIVE_UP_AFTER, at=now)
+        for target in targets.list_targets(tx):
+            if target.must_be_paused(now):
+                _pause(tx, target, now)
         due = {f"target/{name}": name for name in deliveries.list_due_targets(tx, now)}
         if not due:
             return
         for lock in sorted(due.keys() - queue.list_busy_locks(tx, NOTIFY_QUEUE, list(due))):
             wake_target(tx, due[lock])
+
+
+def _pause(tx: Transaction, target: Target, at: datetime) -> None:
+    """Try it no more until somebody resumes it; whoever defined it is told."""
+    why = f"Nothing has got through it for a day, in {target.failures} tries."
+    LOG.warning("a target is paused", target=target.name, why=why)
+    paused = AuditEvent(
+        Event.TARGET_PAUSED, SYSTEM.name, at, detail={"target": target.name, "owner": target.owner, "why": why}
+    )
+    targets.set_paused(tx, target.name, at, why, audit=[paused])
 
 
 def forget_old(machinery: Machinery) -> None:

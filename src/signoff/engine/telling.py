@@ -12,7 +12,7 @@ from datetime import datetime
 
 from signoff.domain import notice_words
 from signoff.domain.audit import AuditEvent, Event
-from signoff.domain.emergency import confirmers
+from signoff.domain.emergency import EmergencyStatus, confirmers
 from signoff.domain.gate import Gate, GateStatus
 from signoff.domain.notifications import ASKING, TOLD, Scene, Way, asked, ways
 from signoff.domain.preferences import Preferences
@@ -21,7 +21,7 @@ from signoff.domain.target import Delivery, Target
 from signoff.engine.gates import earlier_approvals
 from signoff.engine.jobs import wake_target
 from signoff.engine.machinery import LOG
-from signoff.store import absence, deliveries, gates, people, preferences, runs, targets
+from signoff.store import absence, deliveries, emergencies, gates, people, preferences, runs, targets
 from signoff.store.database import Transaction
 from signoff.store.environments import get_environments
 
@@ -102,7 +102,9 @@ def who_is_asked(tx: Transaction, run: Run, gate: Gate, at: datetime) -> dict[st
 
 
 def _confirmers(tx: Transaction, event: AuditEvent) -> dict[str, str]:
-    """Who can confirm the emergency that was asked for."""
+    """Who can confirm the emergency that was asked for, where it still waits for that."""
+    if emergencies.get_emergency(tx, str(event.detail["emergency"])).status is not EmergencyStatus.REQUESTED:
+        return {}
     environment = get_environments(tx).get(str(event.detail.get("environment")))
     if environment is None or environment.break_glass is None or event.model is None:
         return {}

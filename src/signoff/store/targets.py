@@ -32,7 +32,8 @@ def add_target(tx: Transaction, target: Target, *, audit: Sequence[AuditEvent]) 
         "owner": target.owner,
         "created_at": target.created_at,
     }
-    if tx.execute(upsert(targets).values(values).on_conflict_do_nothing()).rowcount != 1:
+    added = upsert(targets).values(values).on_conflict_do_nothing().returning(targets.c.name)
+    if tx.scalar(added) is None:
         raise TargetExistsError(f"There is a target {target.name} already.", "Remove it first, or choose another name.")
     add_events(tx, audit)
 
