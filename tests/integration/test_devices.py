@@ -149,7 +149,11 @@ def test_who_asks_too_often_is_told_to_slow_down(house: House) -> None:
     refused(poll(house, started), 400, "authorization_pending")
 
 
-@pytest.mark.parametrize("secret", ["", "x", new_secret(DEVICE), new_secret("session"), new_secret("token"), "\x00"])
+@pytest.mark.parametrize(
+    "secret",
+    ["", "x", new_secret(DEVICE), new_secret("session"), new_secret("token"), "\x00"],
+    ids=["empty", "short", "of a device", "of a session", "of a token", "a zero byte"],
+)
 def test_a_secret_of_no_program_gets_nothing(house: House, secret: str) -> None:
     answer = house.client.post("/api/v1/device/token", json={"device_code": secret})
     refused(answer, 400, "expired_token")
