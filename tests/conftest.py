@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,6 +19,24 @@ def pytest_configure() -> None:
 
     settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])
     settings.load_profile("steady")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+    call: pytest.CallInfo[None],
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fail a test that logged a secret, whatever else it says."""
+    report = yield
+    logged = "".join(text for name, text in report.sections if name.startswith("Captured log"))
+    if logged and report.passed:
+        from leaks import leaks, passwords_of
+
+        found = leaks(logged, passwords_of(getattr(item, "module", None)))
+        if found:
+            report.outcome = "failed"
+            report.longrepr = f"{item.nodeid} logged secrets: {', '.join(found)}"
+    return report
 
 
 @pytest.fixture(scope="session")
