@@ -84,13 +84,15 @@ class Stack:
 
 
 @contextmanager
-def running(people: str = PEOPLE, environments: str | None = None, **settings: str) -> Iterator[Stack]:
+def running(
+    people: str = PEOPLE, environments: str | None = None, *, port: int | None = None, **settings: str
+) -> Iterator[Stack]:
     """A stack with these people and environments, until the block ends."""
     with home_in_memory(f"stack-{uuid.uuid4().hex[:8]}") as home:
         (home / "people.yaml").write_text(people)
         if environments is not None:
             (home / "environments.yaml").write_text(environments)
-        port = free_port()
+        port = port or free_port()
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(("SIGNOFF_", "MLFLOW_"))}
         environment = {**inherited, "SIGNOFF_HOME": str(home), "SIGNOFF_SERVER": f"http://localhost:{port}", **settings}
         stack = Stack(home, port, environment, home / "stack.log")

@@ -1,4 +1,4 @@
-"""Approving in a real browser where the environment wants a passkey: added, asked for, and bound to that decision."""
+"""Approving in a real browser where the environment wants a passkey, and signing in by a real provider."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import provider as providers
 from browsers import Device
-from real_stack import Stack, running
+from real_stack import Stack, free_port, running
+from signoff.service.single_sign_on import CALLBACK
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -31,9 +33,17 @@ steps:
 
 @pytest.fixture(scope="module")
 def careful(chromium: Browser) -> Iterator[Stack]:
-    """A stack whose production wants approvals confirmed."""
-    with running(environments=ENVIRONMENTS) as made:
-        yield made
+    """A stack whose production wants approvals confirmed, and whose people may sign in by a provider."""
+    port = free_port()
+    with providers.running(f"http://localhost:{port}{CALLBACK}", free_port()) as provider:
+        single = {
+            "SIGNOFF_OIDC_ISSUER": provider.issuer,
+            "SIGNOFF_OIDC_CLIENT_ID": "signoff",
+            "SIGNOFF_OIDC_CLIENT_SECRET": providers.SECRET,
+            "SIGNOFF_OIDC_NEW_PEOPLE": "viewer",
+        }
+        with running(environments=ENVIRONMENTS, port=port, **single) as made:
+            yield made
 
 
 def status(stack: Stack, run: str, *wanted: str) -> None:
@@ -78,4 +88,22 @@ def test_an_approval_is_confirmed_by_a_passkey_and_by_nothing_less(
     page.get_by_role("button", name="Approve with your passkey").click()
     page.get_by_text("You approved it.").wait_for()
     status(careful, run, "succeeded")
+    context.close()
+
+
+def test_somebody_comes_in_by_the_provider_and_where_they_wanted_to_go(careful: Stack, chromium: Browser) -> None:
+    context = chromium.new_context(base_url=careful.url)
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+    page.goto("/account")
+    page.get_by_role("link", name="Sign in with single sign-on").click()
+    page.get_by_placeholder("Enter any login").fill("frida")
+    page.get_by_placeholder("and password").fill("anything")
+    page.get_by_role("button", name="Sign-in").click()
+    page.get_by_role("button", name="Continue").click()
+    page.get_by_role("heading", name="Your account").wait_for()
+    assert page.url == f"{careful.url}/account"
+    page.get_by_text("signed in by oidc").wait_for()
+    assert [text for text in complaints if "Content Security" in text] == []
     context.close()

@@ -14,7 +14,7 @@ from signoff.web.destination import HOME, safe_path, sign_in_address
 from signoff.web.flash import Tone
 from signoff.web.page import redirect, render
 from signoff.web.sign_in import caller, let_in
-from signoff.web.visitor import DeskOf, SignedIn
+from signoff.web.visitor import DeskOf, SignedIn, Visitor
 
 router = APIRouter()
 Typed = Annotated[str, Form(max_length=1000)]
@@ -25,6 +25,7 @@ Credential = Annotated[str, Form(max_length=20_000)]
 def take_second_factor(
     request: Request,
     desk: DeskOf,
+    visitor: Visitor,
     question: Typed = "",
     credential: Credential = "",
     next: Typed = HOME,  # noqa: A002 - the form's name
@@ -35,7 +36,7 @@ def take_second_factor(
         secret = finish_second_factor(desk, browser, Answer(question, credential), **caller(request))
     except PasskeyError as error:
         return redirect(request, sign_in_address(next), f"{error.what} {error.hint}", Tone.DANGER)
-    return let_in(request, secret, safe_path(next))
+    return let_in(request, desk, visitor, secret, safe_path(next))
 
 
 @router.post("/account/passkeys/new")

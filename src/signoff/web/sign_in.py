@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, Request, Response
 
-from signoff.domain.account import SESSION_LASTS, Purpose
+from signoff.domain.account import SESSION_LASTS, Method, Purpose
 from signoff.domain.account_errors import (
     PasswordError,
     PersonError,
@@ -15,6 +15,7 @@ from signoff.domain.account_errors import (
     SignInError,
     TooManyAttemptsError,
 )
+from signoff.domain.actor import Actor
 from signoff.service.accounts import find_link, use_link
 from signoff.service.desk import Desk
 from signoff.service.passkeys import begin_second_factor
@@ -43,8 +44,12 @@ def caller(request: Request) -> dict[str, str]:
     }
 
 
-def let_in(request: Request, secret: str, path: str, said: str | None = None) -> Response:
-    """Give the browser its session, in place of any that it had, and go on to `path`."""
+def let_in(
+    request: Request, desk: Desk, former: Actor | None, secret: str, path: str, said: str | None = None
+) -> Response:
+    """Give the browser its session, end the `former` one that it had, and go on to `path`."""
+    if former is not None and former.credential_id is not None and Method.FILE not in former.methods:
+        revoke_session(desk, former, former.credential_id)
     response = redirect(request, path, said)
     set_cookie(request, response, SESSION, secret, lasts=SESSION_LASTS)
     if read_cookie(request, VISIT) is not None:
@@ -70,6 +75,7 @@ def show_sign_in(request: Request, desk: DeskOf, visitor: Visitor, next: str = H
 def take_sign_in(
     request: Request,
     desk: DeskOf,
+    visitor: Visitor,
     name: Typed = "",
     password: Typed = "",
     next: Typed = HOME,  # noqa: A002 - the form's name
@@ -82,7 +88,7 @@ def take_sign_in(
     except (SignInError, TooManyAttemptsError) as error:
         values = {"next": safe_path(next), "name": name, "problem": error, "provider": desk.identity}
         return render(request, "sign_in.html", status=status_of(error).value, **values)
-    return let_in(request, secret, safe_path(next))
+    return let_in(request, desk, visitor, secret, safe_path(next))
 
 
 def _ask_second_factor(request: Request, desk: Desk, name: str, path: str) -> Response:
@@ -113,7 +119,13 @@ def show_link(request: Request, desk: DeskOf, code: str = "") -> Response:
 
 @router.post("/link")
 def take_link(
-    request: Request, desk: DeskOf, code: Typed = "", name: Typed = "", password: Typed = "", again: Typed = ""
+    request: Request,
+    desk: DeskOf,
+    visitor: Visitor,
+    code: Typed = "",
+    name: Typed = "",
+    password: Typed = "",
+    again: Typed = "",
 ) -> Response:
     """Set the password and sign in."""
     link = find_link(desk, code, address=caller(request)["address"])
@@ -123,4 +135,4 @@ def take_link(
     except (PasswordError, PersonError) as error:
         values = {"link": link, "headline": _HEADLINES[link.purpose], "code": code, "name": name, "problem": error}
         return render(request, "link.html", status=status_of(error).value, **values)
-    return let_in(request, secret, HOME, "Your password is set, and you are signed in.")
+    return let_in(request, desk, visitor, secret, HOME, "Your password is set, and you are signed in.")

@@ -63,7 +63,7 @@ def come_back(
         return redirect(request, path, f"{refused.what} {refused.hint}", Tone.DANGER)
     if arrival.session is None:
         return redirect(request, arrival.return_to, "Your account is connected; you can sign in with it from now on.")
-    return let_in(request, arrival.session, arrival.return_to)
+    return let_in(request, desk, visitor, arrival.session, arrival.return_to)
 
 
 def _check_answer(desk: Desk, error: str, code: str, issuer: str) -> None:
