@@ -12,7 +12,7 @@ import pytest
 
 from factories import CAST
 from house import Caller, House, made, refused
-from pages import Browser, words
+from page_browser import Browser, words
 from signoff.domain.account_errors import LinkUnknownError, TooManyAttemptsError
 from signoff.domain.actor import Actor
 from signoff.domain.device import DEVICE_TRANSITIONS, DeviceStatus, DeviceUnknownError, UserCodeError, read_user_code

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from house import House
-from pages import Browser, forms, words
+from page_browser import Browser, forms, words
 from prediction_scene import Examiner, submit
 
 GATED = """\

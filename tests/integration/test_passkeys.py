@@ -10,7 +10,7 @@ import pytest
 from httpx2 import Response
 
 from house import PRODUCTION, STAGING, House, refused
-from pages import Browser, forms, words
+from page_browser import Browser, forms, words
 from passkey_device import PasskeyDevice
 from signoff.domain.account import Method
 from signoff.domain.account_errors import PasskeyError, StaleSignInError

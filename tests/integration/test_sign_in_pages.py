@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI
 
 from house import House
-from pages import OF_A_BROWSER, Browser, forms, words
+from page_browser import OF_A_BROWSER, Browser, forms, words
 from signoff.domain.account import SESSION_IDLE, SESSION_LASTS
 from signoff.service.accounts import make_first_link, make_link, use_link
 from signoff.service.sessions import list_sessions

@@ -18,7 +18,7 @@ from joserfc.jwk import ECKey, RSAKey
 
 import provider as providers
 from house import House
-from pages import HOME, Browser, words
+from page_browser import HOME, Browser, words
 from provider import Provider
 from real_stack import free_port
 from signoff.adapters.identity.oidc import OidcProvider

@@ -21,7 +21,7 @@ class Form:
     """A form of a page: where it goes and what is in it before anybody types."""
 
     action: str
-    fields: dict[str, str] = field(default_factory=dict)
+    fields: dict[str, Any] = field(default_factory=dict)
 
 
 class _Reader(HTMLParser):
