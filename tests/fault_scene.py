@@ -28,6 +28,7 @@ from signoff.domain.audit import AuditEvent
 from signoff.domain.environment import DeployerSpec, Environment
 from signoff.domain.gate import Verdict
 from signoff.domain.run import ENDED, Run, RunStatus
+from signoff.engine.telling import tell
 from signoff.service.administration import apply_people
 from signoff.service.decisions import Verdicts, decide_gate
 from signoff.service.desk import Desk
@@ -85,7 +86,7 @@ class Scene:
         self._machinery_of = module.machinery_of
         self._clock_of = module.clock_of
         self.desk = Desk(
-            database=Database(url, pool_size=8),
+            database=Database(url, pool_size=8, tell=tell),
             registry=self.registry,
             blobs=FileBlobs(root / "blobs"),
             clock=lambda: self._clock_of(root),

@@ -13,21 +13,29 @@ import resource
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
 from signoff.adapters.blobs.file import FileBlobs
 from signoff.adapters.deploy.alias import AliasDeployer
+from signoff.adapters.notify.mail import MailNotifier
+from signoff.adapters.notify.webhook import WebhookNotifier
 from signoff.adapters.registry.copies import copy_model
 from signoff.adapters.runner.local import LocalRunner
 from signoff.bootstrap.logs import configure_logs
 from signoff.domain.errors import MachineryError, ModelNotFoundError, UnavailableError
+from signoff.domain.notice import Message
+from signoff.domain.secret import Secret
+from signoff.domain.target import Target, TargetKind
 from signoff.domain.version import Manifest, ModelVersion
 from signoff.engine.machinery import Machinery
+from signoff.engine.telling import tell
 from signoff.engine.worker import Worker
-from signoff.ports import TrainingRun
+from signoff.outbound import Outbound
+from signoff.ports import Notifier, TrainingRun
 from signoff.proof.manifest import manifest_of
 from signoff.store.database import Database
 
@@ -127,13 +135,43 @@ def clock_of(root: Path) -> datetime:
     return datetime.now(UTC) + timedelta(seconds=float(file.read_text()) if file.exists() else 0)
 
 
+class HeldMail:
+    """The real mail notifier, held where a test wants: at ``mailing-<address>`` before, ``mailed-<address>`` after."""
+
+    def __init__(self, root: Path, inner: MailNotifier) -> None:
+        self._root = root
+        self._inner = inner
+
+    @contextmanager
+    def open(self, target: Target, /) -> Iterator[Callable[[Message], str]]:
+        with self._inner.open(target) as send:
+
+            def held(message: Message) -> str:
+                hold(self._root, f"mailing-{message.to}")
+                answer = send(message)
+                hold(self._root, f"mailed-{message.to}")
+                return answer
+
+            yield held
+
+
+def notifiers_of(root: Path) -> dict[TargetKind, Notifier]:
+    """Mail, where the file ``smtp`` names a server; webhooks."""
+    found: dict[TargetKind, Notifier] = {
+        TargetKind.WEBHOOK: WebhookNotifier(Outbound(deadline=3), lambda: datetime.now(UTC))
+    }
+    if (root / "smtp").exists():
+        found[TargetKind.MAIL] = HeldMail(root, MailNotifier(Secret((root / "smtp").read_text()), "localhost"))
+    return found
+
+
 def machinery_of(root: Path, url: str) -> Machinery:
     """What `bootstrap.wire_machinery` wires, with the folder registry."""
     registry = FolderRegistry(root)
     work = root / f"work-{os.getpid()}"
     work.mkdir(exist_ok=True)
     return Machinery(
-        database=Database(url, pool_size=12),
+        database=Database(url, pool_size=20, tell=tell),
         registry=registry,
         tracking=registry,
         runner=LocalRunner(),
@@ -143,6 +181,7 @@ def machinery_of(root: Path, url: str) -> Machinery:
         clock=lambda: clock_of(root),
         heartbeat=HEARTBEAT,
         retry_pauses=(0.1, 0.2, 0.4),
+        notifiers=notifiers_of(root),
     )
 
 
