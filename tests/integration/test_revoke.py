@@ -63,6 +63,14 @@ def test_what_serves_stays_and_everything_that_shows_it_says_so_with_the_command
     assert (event.actor, event.detail["version"], event.detail["live_in"]) == ("carol", "1", ["production"])
 
 
+def test_an_approval_by_a_clock_that_is_ahead_is_taken_back_too(house: House) -> None:
+    deployed(house, 2)
+    house.clock.wait(seconds=-30)
+    revoke(house, "1")
+    assert version_status(house, "1") == "revoked"
+    refused(house.as_("bob").post(ROLLBACK, {"why": "x", "to": "1"}), 409, "version_revoked")
+
+
 def test_a_revoked_version_is_not_rolled_back_to(house: House) -> None:
     deployed(house, 3)
     revoke(house, "2")

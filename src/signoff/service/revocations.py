@@ -107,6 +107,8 @@ def _made(tx: Transaction, actor: Actor, model: str, version: str, why: str, at:
             "`signoff reject RUN` says no to a version that waits.",
         )
     digest = codec.VERSION.validate_python(found[0].version).digest
+    # The clock of whoever closed a gate may be ahead of this one: what was approved before is taken back all the same.
+    at = max(at, revocations.newest_approval(tx, model, version) or at)
     return Revocation(secrets.token_hex(8), model, version, digest, actor.name, at, why)
 
 

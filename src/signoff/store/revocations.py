@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, bindparam, insert, text
@@ -38,6 +39,10 @@ _IS_APPROVED = text(
     " WHERE runs.model = :model AND g.subject ->> 'version' = :version AND (g.status = 'approved'"
     " OR (g.status = 'open' AND d.verdict = 'approve' AND NOT d.is_withdrawn)))"
 )
+_NEWEST_APPROVAL = text(
+    "SELECT max(g.closed_at) FROM runs JOIN gates g ON g.run_id = runs.id"
+    " WHERE runs.model = :model AND g.subject ->> 'version' = :version AND g.status = 'approved'"
+)
 _OF_VERSION = text("SELECT * FROM revocations WHERE model = :model AND version = :version ORDER BY at DESC LIMIT 1")
 
 
@@ -71,6 +76,12 @@ def list_in_force(
 def is_approved(tx: Transaction, model: str, version: str) -> bool:
     """Whether somebody's approval of the version stands anywhere: there is something to revoke."""
     return bool(tx.scalar(_IS_APPROVED, {"model": model, "version": version}))
+
+
+def newest_approval(tx: Transaction, model: str, version: str) -> datetime | None:
+    """When a gate about the version was approved last, by the clock of whoever closed it; None when none was."""
+    found: datetime | None = tx.scalar(_NEWEST_APPROVAL, {"model": model, "version": version})
+    return found
 
 
 def _revocation(row: Row[Any]) -> Revocation:
