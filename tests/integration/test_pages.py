@@ -9,6 +9,7 @@ import pytest
 from house import House
 from page_browser import Browser, forms, words
 from prediction_scene import Examiner, submit
+from signoff.service.views import list_inbox
 
 GATED = """\
 model: fraud-detector
@@ -68,6 +69,13 @@ def test_the_inbox_shows_what_waits_for_the_reader_and_what_they_wait_for(house:
     assert "Nothing waits for you" in theirs
     assert "approve waits for 1 more approval for approve, from bob" in theirs
     assert f"/runs/{run}/gates/approve" in browser(house, "bob").get("/").text
+
+
+def test_of_a_full_inbox_the_oldest_that_wait_for_the_reader_are_shown(house: House) -> None:
+    made = [house.submit(GATED) for _ in range(4)]
+    house.decide("bob", made[0], "approve", ticked=["I read the card"])
+    shown = [item.gate.run_id for item in list_inbox(house.desk, house.actor("bob"), limit=2)]
+    assert shown == made[1:3]
 
 
 def test_a_review_says_in_a_sentence_what_the_evidence_says(house: House) -> None:

@@ -17,7 +17,7 @@ from signoff.domain.feedback import label, unanswered
 from signoff.domain.gate import Decision, Gate, evaluate
 from signoff.domain.pipeline import DeploymentStep
 from signoff.domain.run import Attempt, Run, StepStatus
-from signoff.domain.standing import Room, Standing, room_of, standing
+from signoff.domain.standing import Room, Standing, decision_of, room_of, standing
 from signoff.domain.status import ModelStatus, model_status
 from signoff.engine.gates import earlier_approvals
 from signoff.service.decisions import GateView, find_gate
@@ -118,15 +118,21 @@ def list_runs(
 
 
 def list_inbox(desk: Desk, actor: Actor, *, limit: int = 100) -> list[InboxLine]:
-    """The gates that wait for the reader first, then those of their own runs that wait for others; oldest first."""
+    """The gates that wait for the reader first, then those of their own runs that wait for others; oldest first.
+
+    At most `limit` of each: of those that wait for the reader the oldest, whom they have kept waiting longest.
+    """
     authorize(actor, Do.READ)
     with desk.database.read() as tx:
         hall = _hall(desk, tx)
-        waiting = {gate.id: gate for gate in _gates_of(tx, actor.name, hall)}
+        named = _gates_of(tx, actor.name, hall)
+        known = gates.list_decisions(tx, [gate.id for gate in named])
+        named.sort(key=lambda gate: (decision_of(actor.name, known[gate.id]) is not None, gate.opened_at))
+        waiting = {gate.id: gate for gate in named[:limit]}
         own = runs.list_runs(tx, statuses=["waiting"], submitter=actor.name, limit=limit)
         waiting |= {run.open_gate.id: run.open_gate for run in own if run.open_gate is not None}
         wanted = [gate.run_id for gate in waiting.values()]
-        found = runs.list_runs(tx, run_ids=wanted, hidden=hidden_models(tx, actor), limit=limit)
+        found = runs.list_runs(tx, run_ids=wanted, hidden=hidden_models(tx, actor), limit=len(wanted))
         lines = {line.run.id: line for line in _lines(tx, found, hall)}
         decided = gates.list_decisions(tx, list(waiting))
         items = []

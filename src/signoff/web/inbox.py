@@ -11,16 +11,25 @@ from signoff.web.page import render
 from signoff.web.visitor import DeskOf, SignedIn
 
 router = APIRouter()
+MOST = 50
+"""So many at most are shown of what waits for the reader: the oldest."""
 
 
 @router.get("/")
 def inbox(request: Request, desk: DeskOf, actor: SignedIn) -> Response:
     """The page."""
-    found = views.list_inbox(desk, actor)
+    found = views.list_inbox(desk, actor, limit=MOST)
     mine = [item for item in found if item.standing.can_decide]
     others = [item for item in found if not item.standing.can_decide]
     has_any = bool(found) or bool(catalogue.list_models(desk, actor, limit=1))
     can_submit = why_not(actor, Do.SUBMIT) is None
     return render(
-        request, "inbox.html", mine=mine, others=others, has_any=has_any, can_submit=can_submit, server=desk.url
+        request,
+        "inbox.html",
+        mine=mine,
+        others=others,
+        has_any=has_any,
+        can_submit=can_submit,
+        server=desk.url,
+        most=MOST,
     )

@@ -1,0 +1,172 @@
+"""How long pages take among a million runs, and what a thousand open ones cost.
+
+    python benchmarks/pages.py [--runs 1000000] [--rounds 100] [--open 1000]
+
+The server is `signoff serve` in a process of its own, on a database with so many runs, of which 200 wait for bob. Each
+page is asked for by one browser's connection, one after the other. Then so many pages follow over open streams, and a
+remark is made: how long until the last of them is told, what memory they took, and how many database connections.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import http.client
+import os
+import selectors
+import socket
+import statistics
+import time
+from pathlib import Path
+
+import psycopg
+from rest import free_port, start_server
+from stage import FIRST, Stage, about, percentile, report, stage
+
+WAITING = 200
+PAGES = {
+    "inbox": "/",
+    "runs": "/runs",
+    "runs_waiting": "/runs?state=waiting",
+    "runs_of_a_model": "/runs?model=model-0",
+    "models": "/models",
+    "review": f"/runs/{FIRST}/gates/approve",
+    "run": f"/runs/{FIRST}",
+}
+
+
+def fill(made: Stage, count: int) -> None:
+    """`count` runs, all but the first of them over."""
+    made.open_gates(count)
+    with psycopg.connect(made.owner, autocommit=True) as connection:
+        last = str(FIRST + WAITING)
+        connection.execute(
+            "UPDATE runs SET status = 'succeeded', created_at = created_at - (id::bigint - %s) * interval '1 s'"
+            " WHERE id >= %s AND length(id) = 12 AND id ~ '^[0-9]+$'",
+            [FIRST, last],
+        )
+        connection.execute(
+            "UPDATE gates SET status = 'approved', closed_at = opened_at"
+            " WHERE run_id >= %s AND length(run_id) = 12 AND run_id ~ '^[0-9]+$'",
+            [last],
+        )
+        connection.execute("VACUUM ANALYZE runs, gates")
+
+
+def ask(connection: http.client.HTTPConnection, path: str, secret: str) -> tuple[float, int]:
+    """Seconds that the page took, and its bytes as they travel."""
+    began = time.perf_counter()
+    connection.request("GET", path, headers={"cookie": f"signoff={secret}", "accept-encoding": "gzip"})
+    answer = connection.getresponse()
+    body = answer.read()
+    took = time.perf_counter() - began
+    assert answer.status == http.client.OK, (path, answer.status, gzip.decompress(body)[:2000])
+    return took, len(body)
+
+
+def memory(pid: int) -> float:
+    """Resident memory of a process, in MB."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def follow(port: int, path: str, secret: str) -> socket.socket:
+    """One open stream that has said hello."""
+    opened = socket.create_connection(("127.0.0.1", port), timeout=30)
+    opened.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nCookie: signoff={secret}\r\n\r\n".encode())
+    heard = b""
+    while b"event: hello" not in heard:
+        heard += opened.recv(4096)
+    return opened
+
+
+def measure_open(made: Stage, port: int, pid: int, secret: str, count: int) -> dict[str, object]:
+    """What `count` open pages cost, and when the last of them is told of a decision."""
+    before = memory(pid)
+    run = str(FIRST)
+    streams = [follow(port, f"/runs/{run}/live", secret) for _ in range(count)]
+    after = memory(pid)
+    with psycopg.connect(made.owner) as connection:
+        row = connection.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        ).fetchone()
+    told = 0
+    by_number = {stream.fileno(): stream for stream in streams}
+    with selectors.DefaultSelector() as selector:
+        for stream in streams:
+            stream.setblocking(False)
+            selector.register(stream, selectors.EVENT_READ)
+        remark(port, run, secret)
+        began = time.perf_counter()
+        waiting = set(streams)
+        while waiting and time.perf_counter() < began + 30:
+            for key, _ in selector.select(1):
+                stream = by_number[key.fd]
+                if b"event: changed" in stream.recv(65536) and stream in waiting:
+                    waiting.discard(stream)
+                    told += 1
+        last = time.perf_counter() - began
+    for stream in streams:
+        stream.close()
+    return {
+        "open_pages": count,
+        "told": told,
+        "last_told_after_ms": round(last * 1000),
+        "memory_per_page_kB": round((after - before) * 1000 / count, 1),
+        "database_connections": row[0] if row is not None else None,
+    }
+
+
+def remark(port: int, run: str, secret: str) -> None:
+    """Say something about the run, so that its pages have something to hear."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    headers = {"authorization": f"Bearer {secret}", "content-type": "application/json"}
+    connection.request("POST", f"/api/v1/runs/{run}/comments", '{"body": "look"}', headers)
+    answer = connection.getresponse()
+    body = answer.read()
+    assert answer.status == http.client.CREATED, body
+    connection.close()
+
+
+def measure(made: Stage, count: int, rounds: int, opened: int) -> dict[str, object]:
+    fill(made, count)
+    port = free_port()
+    server = start_server(made, port)
+    secret = (made.home / "credentials" / "bob.session").read_text().strip()
+    figures: dict[str, object] = {"runs": count}
+    try:
+        connection = http.client.HTTPConnection("localhost", port, timeout=60)
+        for name, path in PAGES.items():
+            for _ in range(5):
+                ask(connection, path, secret)
+            found = [ask(connection, path, secret) for _ in range(rounds)]
+            took = [seconds * 1000 for seconds, _ in found]
+            figures |= {
+                f"{name}_p50_ms": round(statistics.median(took), 1),
+                f"{name}_p99_ms": round(percentile(took, 99), 1),
+                f"{name}_kB": round(found[-1][1] / 1000, 1),
+            }
+            print("  ", name, figures[f"{name}_p50_ms"], figures[f"{name}_p99_ms"], figures[f"{name}_kB"], flush=True)
+        connection.close()
+        figures |= measure_open(made, port, server.pid, secret, opened)
+    finally:
+        server.terminate()
+        server.wait()
+    return figures
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--runs", type=int, default=1_000_000)
+    parser.add_argument("--rounds", type=int, default=100)
+    parser.add_argument("--open", type=int, default=1000)
+    arguments = parser.parse_args()
+    known = about("fastapi", "uvicorn", "jinja2")
+    print(known)
+    with stage() as made:
+        figures = measure(made, arguments.runs, arguments.rounds, arguments.open)
+    report("pages", known, figures)
+
+
+if __name__ == "__main__":
+    main()
