@@ -322,3 +322,18 @@ def test_settings_change_what_they_say(house: House) -> None:
         {**erin.form("/settings", "/settings/groups").fields, "name": "legal", "members": "bob, carol"},
     )
     assert "legal bob and carol" in words(erin.get("/settings"))
+
+
+def test_an_administrator_says_who_is_told(house: House) -> None:
+    erin = browser(house, "erin")
+    assert "/settings/targets" not in browser(house, "bob").get("/settings").text
+    typed = {"name": "ci", "kind": "webhook", "url": "https://hooks.example.org/x", "events": "gate.*"}
+    made = erin.post("/settings/targets", {**erin.form("/settings", "/settings/targets").fields, **typed})
+    assert "The secret of the webhook, shown this once" in words(made)
+    assert "https://hooks.example.org/x" not in erin.get("/settings").text
+    again = erin.post("/settings/targets", {**erin.form("/settings", "/settings/targets").fields, **typed})
+    assert again.status_code == 409
+    for what, said in (("try", "on its way"), ("pause", "is paused"), ("resume", "told again"), ("remove", "is gone")):
+        assert erin.send("/settings", f"/settings/targets/ci/{what}").status_code == 303
+        assert said in words(erin.get("/settings"))
+    assert "Nobody is told of anything yet" in words(erin.get("/settings"))

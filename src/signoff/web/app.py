@@ -27,6 +27,7 @@ from signoff.web import (
     sign_in,
     single_sign_on,
     static_files,
+    target_pages,
 )
 from signoff.web.door import Door
 from signoff.web.forgery import refuse_forged
@@ -48,6 +49,7 @@ ROUTERS = (
     audit_page.router,
     pipelines.router,
     settings_page.router,
+    target_pages.router,
 )
 
 

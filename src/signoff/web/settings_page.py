@@ -14,6 +14,7 @@ from signoff.domain.errors import InvalidError, SignoffError
 from signoff.service import absence, catalogue, people, tokens
 from signoff.service.accounts import make_link
 from signoff.service.desk import Desk
+from signoff.service.targets import list_targets
 from signoff.web.page import redirect, render
 from signoff.web.visitor import DeskOf, SignedIn
 from signoff.wire.statuses import status_of
@@ -32,7 +33,7 @@ class _DateError(InvalidError):
 @router.get("")
 def show_settings(request: Request, desk: DeskOf, actor: SignedIn) -> Response:
     """The page."""
-    return _page(request, desk, actor)
+    return settings_page(request, desk, actor)
 
 
 @router.post("/absence")
@@ -44,7 +45,7 @@ def name_delegate(
         begins, ends = _day(since), _day(until) + timedelta(days=1)  # the last day counts
         absence.add_delegation(desk, actor, delegate, since=begins, until=ends)
     except SignoffError as error:
-        return _page(request, desk, actor, problem=error, section="absence")
+        return settings_page(request, desk, actor, problem=error, section="absence")
     return redirect(request, "/settings#absence", f"{delegate} decides for you in that time.")
 
 
@@ -69,8 +70,8 @@ def add_token(
         scopes = [Scope(word) for word in scope if word in set(Scope)]
         made = tokens.make_token(desk, actor, name.strip(), scopes=scopes, lasts=timedelta(days=days))
     except SignoffError as error:
-        return _page(request, desk, actor, problem=error, section="tokens")
-    return _page(request, desk, actor, secret=made.secret, section="tokens")
+        return settings_page(request, desk, actor, problem=error, section="tokens")
+    return settings_page(request, desk, actor, secret=made.secret, section="tokens")
 
 
 @router.post("/tokens/{token_id}/revoke")
@@ -104,8 +105,8 @@ def add_person(
         )
         made = make_link(desk, actor, name.strip())
     except SignoffError as error:
-        return _page(request, desk, actor, problem=error, section="people")
-    return _page(request, desk, actor, link=made.url, link_for=name.strip(), section="people")
+        return settings_page(request, desk, actor, problem=error, section="people")
+    return settings_page(request, desk, actor, link=made.url, link_for=name.strip(), section="people")
 
 
 @router.post("/people/{name}")
@@ -131,7 +132,7 @@ def change_person(
             email=email.strip(),
         )
     except SignoffError as error:
-        return _page(request, desk, actor, problem=error, section="people")
+        return settings_page(request, desk, actor, problem=error, section="people")
     return redirect(request, "/settings#people", f"{name} is changed.")
 
 
@@ -145,11 +146,11 @@ def turn_person(request: Request, name: str, what: str, desk: DeskOf, actor: Sig
             people.activate_person(desk, actor, name)
         elif what == "link":
             made = make_link(desk, actor, name)
-            return _page(request, desk, actor, link=made.url, link_for=name, section="people")
+            return settings_page(request, desk, actor, link=made.url, link_for=name, section="people")
         else:
             raise InvalidError(f"Nothing is called {what[:30]}.", "Go back to the settings.")
     except SignoffError as error:
-        return _page(request, desk, actor, problem=error, section="people")
+        return settings_page(request, desk, actor, problem=error, section="people")
     return redirect(request, "/settings#people", f"{name} is {what}d.")
 
 
@@ -161,11 +162,11 @@ def set_group(
     try:
         people.set_group(desk, actor, name.strip(), members=_words(members))
     except SignoffError as error:
-        return _page(request, desk, actor, problem=error, section="groups")
+        return settings_page(request, desk, actor, problem=error, section="groups")
     return redirect(request, "/settings#groups", f"The group {name} is as you said.")
 
 
-def _page(
+def settings_page(
     request: Request,
     desk: Desk,
     actor: Actor,
@@ -176,12 +177,15 @@ def _page(
     link: str | None = None,
     link_for: str = "",
 ) -> Response:
+    """The page; with a `problem` in its `section`, or with a `secret` or `link` that is shown this once."""
+    is_admin = why_not(actor, Do.ADMINISTER) is None
     can_delegate = why_not(actor, Do.DELEGATE) is None and Role.APPROVER in actor.roles
     return render(
         request,
         "settings.html",
         status=status_of(problem).value if problem is not None else 200,
-        is_admin=why_not(actor, Do.ADMINISTER) is None,
+        is_admin=is_admin,
+        targets=list_targets(desk, actor) if is_admin else (),
         can_delegate=can_delegate,
         delegations=absence.list_delegations(desk, actor),
         everybody=people.list_people(desk, actor),

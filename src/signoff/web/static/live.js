@@ -67,6 +67,16 @@
   }
   if (log) { log.parentElement.scrollTop = log.parentElement.scrollHeight; tail(); }
 
+  // A file that is dropped on a field is read into it.
+  for (const field of document.querySelectorAll("[data-drop]")) {
+    field.addEventListener("dragover", (event) => event.preventDefault());
+    field.addEventListener("drop", async (event) => {
+      if (!event.dataTransfer.files.length) return;
+      event.preventDefault();
+      field.value = await event.dataTransfer.files[0].text();
+    });
+  }
+
   document.querySelector(".pipeline .now")?.scrollIntoView({ inline: "center", block: "nearest" });
 
   // Lists by keyboard: j and k move, Enter opens (a link has it by itself), / goes to the first field.
