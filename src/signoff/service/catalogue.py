@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from signoff.domain.access import Do, Resource, authorize
 from signoff.domain.actor import Actor, Person
@@ -92,12 +93,16 @@ def _versions(tx: Transaction, name: str, *, version: str | None = None, limit: 
     revoked = revocations.list_in_force(tx, [name])
     history = deployments.list_deployments(tx, model=name)
     found: dict[str, VersionLine] = {}
-    for row in versions.list_version_runs(tx, name, version=version, limit=limit * 3):
+    rows = versions.list_version_runs(tx, name, version=version, limit=limit * 3)
+    newest: dict[str, Any] = {}
+    for row in rows:
+        newest.setdefault(row.version["version"], row)
+    shown = list(newest.values())[:limit]
+    about = {run.id: run for run in runs.list_runs(tx, run_ids=[row.run_id for row in shown], limit=len(shown))}
+    for row in shown:
         known = codec.VERSION.validate_python(row.version)
-        if known.version in found or len(found) >= limit:
-            continue
         mine = [d for d in history if d.version == known.version]
-        run = runs.get_run(tx, row.run_id)
+        run = about[row.run_id]
         found[known.version] = VersionLine(
             model=name,
             version=known.version,

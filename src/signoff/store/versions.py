@@ -11,6 +11,8 @@ from signoff.domain.run import RunKind
 from signoff.store.database import Transaction
 from signoff.store.tables import attempts, audit_events, runs
 
+_LOOKED_AT = 300
+
 
 def list_model_names(tx: Transaction) -> list[str]:
     """Every model that signoff ever heard of: by two walks along an index, a step a name."""
@@ -18,9 +20,10 @@ def list_model_names(tx: Transaction) -> list[str]:
     return sorted(names)
 
 
-def _walk(table: Table) -> Select[Any]:
-    """The distinct values of the column `model` of `table`, which an index begins with."""
-    first = select(func.min(table.c.model).label("model")).cte("names", recursive=True)
+def _walk(table: Table, after: str | None = None) -> Select[Any]:
+    """The distinct values (beyond `after`) of the column `model` of `table`, which an index begins with; in order."""
+    least = select(func.min(table.c.model).label("model"))
+    first = (least if after is None else least.where(table.c.model > after)).cte("names", recursive=True)
     following = select(func.min(table.c.model)).where(table.c.model > first.c.model).scalar_subquery()
     names = first.union_all(select(following).where(first.c.model.is_not(None)))
     return select(names.c.model).where(names.c.model.is_not(None))
@@ -30,19 +33,25 @@ def list_models(
     tx: Transaction, *, after: str | None = None, hidden: Collection[str] = (), limit: int = 100
 ) -> list[str]:
     """The names of all models that a run was ever about, in order, without the `hidden` ones."""
-    query = select(runs.c.model).distinct().order_by(runs.c.model).limit(limit)
-    if after is not None:
-        query = query.where(runs.c.model > after)
+    query = _walk(runs, after).limit(limit)
     if hidden:
-        query = query.where(runs.c.model.not_in(list(hidden)))
+        query = query.where(query.selected_columns.model.not_in(list(hidden)))
     return [str(name) for name in tx.scalars(query)]
 
 
 def list_version_runs(tx: Transaction, model: str, *, version: str | None = None, limit: int = 100) -> list[Row[Any]]:
     """Attempts that had a version of `model`, newest first: run_id, number, version (JSON), started_at, submitter.
 
-    Without reapprovals: they say of a version what the run says whose approval they renew.
+    Without reapprovals: they say of a version what the run says whose approval they renew. Of a model with very many
+    runs the newest few hundred are looked at, unless one `version` is asked for.
     """
+    other = runs.alias()
+    newest = (
+        select(other.c.id)
+        .where(other.c.model == model, other.c.kind != RunKind.REAPPROVAL.value)
+        .order_by(other.c.created_at.desc())
+        .limit(max(limit, _LOOKED_AT))
+    )
     query = (
         select(attempts.c.run_id, attempts.c.number, attempts.c.version, attempts.c.started_at, runs.c.submitter)
         .join(runs, runs.c.id == attempts.c.run_id)
@@ -50,7 +59,9 @@ def list_version_runs(tx: Transaction, model: str, *, version: str | None = None
         .order_by(attempts.c.started_at.desc())
         .limit(limit)
     )
-    if version is not None:
+    if version is None:
+        query = query.where(runs.c.id.in_(newest))
+    else:
         query = query.where(attempts.c.version["version"].astext == version)
     return [*tx.execute(query)]
 
