@@ -34,7 +34,7 @@ WAYS_OUT = (
 CONNECTING = frozenset({"create_connection", "open_connection", "connect", "connect_ex"})
 
 EXCEPTIONS = {
-    "adapters/notify/chat.py": "sends to the chat services that an administrator defined, by the library that knows them",
+    "adapters/notify/chat.py": "sends to chat services that an administrator defined, by a library that knows them",
     "adapters/notify/mail.py": "hands mail to the server that SIGNOFF_SMTP_URL names",
     "adapters/deploy/server.py": "asks the model server of its own machine, which it started, what it serves",
     "adapters/registry/mlflow_files.py": "url2pathname: turns a file:// URL into a path and opens nothing",

@@ -170,6 +170,7 @@ def test_mails_can_be_ended_with_one_click(box: Mailbox) -> None:
     assert mail["List-Unsubscribe"] == f"<{MESSAGE.unsubscribe}>"
     assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     assert mail["Auto-Submitted"] == "auto-generated"
+    assert f"List-Unsubscribe: <{MESSAGE.unsubscribe}>" in mail.as_string().splitlines()
 
 
 def test_mail_comes_from_the_address_that_the_setting_names(box: Mailbox) -> None:

@@ -51,7 +51,11 @@ def list_targets(*, common: Common = NOTHING) -> int:
 def add(
     name: NameArgument,
     url: Annotated[
-        str, Parameter(help="The address; - reads it from standard input, so that no list of processes shows it.")
+        str,
+        Parameter(
+            allow_leading_hyphen=True,
+            help="The address; - reads it from standard input, so that no list of processes shows it.",
+        ),
     ],
     /,
     *,

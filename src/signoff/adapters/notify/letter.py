@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from email.headerregistry import Address
 from email.message import EmailMessage
+from email.policy import default
 from email.utils import format_datetime
 from html import escape
 
@@ -24,6 +25,8 @@ _NOTICE = (
     '<p style="margin:1em 0 1.5em"><a href="{link}" style="display:inline-block;padding:.6em 1em;border-radius:6px;'
     'background:#0b5cad;color:#ffffff;text-decoration:none">{action}</a></p>'
 )
+_POLICY = default.clone(max_line_length=900)
+"""Headers in one line each: mail programs read List-Unsubscribe that way best. 998 is the most that a line may have."""
 _LINE = '<p style="margin:0 0 .5em">{}</p>'
 _FOOT = '<p style="margin:2em 0 0;font-size:.85em">{why}</p>'
 _RULE = '<hr style="border:0;border-top:1px solid #888888;margin:1.5em 0">'
@@ -31,7 +34,7 @@ _RULE = '<hr style="border:0;border-top:1px solid #888888;margin:1.5em 0">'
 
 def letter(message: Message, sender: Address, domain: str) -> EmailMessage:
     """The mail. Its Message-ID is made of the message's id, and its thread of the run's: both stay the same."""
-    mail = EmailMessage()
+    mail = EmailMessage(_POLICY)
     mail["Subject"] = _line(message.subject)
     mail["From"] = sender
     mail["To"] = Address(addr_spec=_line(message.to or ""))
