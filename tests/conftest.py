@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import uuid
 from collections.abc import Generator, Iterator
@@ -14,9 +15,11 @@ if TYPE_CHECKING:
 
 
 def pytest_configure() -> None:
-    """A busy machine is no failure of a property; time is watched by pytest-timeout."""
+    """A busy machine is no failure of a property; time is watched by pytest-timeout. Logs are those of the server."""
     from hypothesis import HealthCheck, settings
 
+    # Its own requests, which the server's logs quiet, too: the addresses of one-time links are in them.
+    logging.getLogger("httpx2").setLevel(logging.WARNING)
     settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])
     settings.load_profile("steady")
 

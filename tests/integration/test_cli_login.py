@@ -216,12 +216,18 @@ def test_a_code_that_nobody_confirms_ends_by_itself(
     assert kept_files(home) == []
 
 
-def test_a_token_is_kept_once_the_server_knows_it(type_: Type, home: Path, house: House) -> None:
+def test_a_token_is_kept_once_the_server_knows_it(
+    type_: Type, home: Path, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
     token = house.secret("alice", Credential.TOKEN)
     said = type_("login", URL, "--token", token)
     assert "You are alice" in said.out
     assert token not in said.out + said.err
     assert "by token (read, submit)" in type_("whoami").out
+    monkeypatch.setenv("SIGNOFF_TOKEN", house.secret("dave", Credential.TOKEN))
+    assert "SIGNOFF_TOKEN is set" in type_("login", URL, "--token", token).err
+    assert type_("whoami", "-q").out == "dave\n"
+    monkeypatch.delenv("SIGNOFF_TOKEN")
     type_("logout")
     assert house.client.get("/api/v1/me", headers={"Authorization": f"Bearer {token}"}).status_code == 200
     assert type_("login", URL, "--token", "nonsense").status == 3

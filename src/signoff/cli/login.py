@@ -228,3 +228,5 @@ def _say_in(screen: Screen, made: Login) -> None:
         f"[green]✔[/] You are [bold]{safe(made.person)}[/] at {safe(made.server)}, until {minute(made.expires_at)}."
     )
     screen.say(f"[dim]Kept in {where}; `signoff logout` ends it.[/]")
+    if os.environ.get("SIGNOFF_TOKEN") or os.environ.get("SIGNOFF_TOKEN_FILE"):
+        screen.note("SIGNOFF_TOKEN is set, and wins over this: commands go on with that token.")

@@ -84,7 +84,7 @@ def add_trust(
         if known.roles - {Role.SUBMITTER, Role.VIEWER}:
             raise TrustError(
                 f"{person} has other roles than submitter.",
-                "Make an account for the machine: `signoff user add NAME --role submitter --model PATTERN`.",
+                "Make an account for the machine: `signoff user add NAME --role submitter --models PATTERN`.",
             )
         for other in trusts.list_trusts(tx):
             if other.name == name:
