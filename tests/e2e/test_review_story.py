@@ -239,6 +239,17 @@ def test_a_session_that_ends_in_the_middle_of_a_comment_costs_no_word(
     assert page.get_by_label("Add a comment").input_value() == "A long thought about the curve."
 
 
+def test_what_was_sent_is_no_draft_any_more(open_page: Callable[..., Page], waiting: str) -> None:
+    page = open_page("carol")
+    page.goto(f"/runs/{waiting}/gates/approve")
+    page.get_by_label("Add a comment").fill("Said once.")
+    page.get_by_role("button", name="Comment").click()
+    page.get_by_text("Your comment is there.").wait_for()
+    assert page.get_by_label("Add a comment").input_value() == ""
+    page.reload()
+    assert page.get_by_label("Add a comment").input_value() == ""
+
+
 def test_everything_works_without_scripts(open_page: Callable[..., Page], waiting: str) -> None:
     page = open_page("carol", java_script_enabled=False)
     page.goto("/")

@@ -31,14 +31,13 @@ function keepDrafts(within) {
     if (kept && !field.value) field.value = kept;
   }
 }
+// The server says on the page that follows which drafts were taken.
+for (const { dataset } of document.querySelectorAll("[data-draft-taken]"))
+  for (const key of Object.keys(sessionStorage)) if (key.endsWith(dataset.draftTaken)) sessionStorage.removeItem(key);
 keepDrafts(document);
 document.addEventListener("input", ({ target }) => {
   if (target.dataset?.draft) sessionStorage.setItem(draftOf(target), target.value);
 });
-// The server says on the page that follows which drafts were taken.
-for (const { dataset } of document.querySelectorAll("[data-draft-taken]"))
-  for (const key of Object.keys(sessionStorage)) if (key.endsWith(dataset.draftTaken)) sessionStorage.removeItem(key);
-
 // A button that copies the text of another element.
 document.addEventListener("click", async ({ target }) => {
   const button = target.closest?.("[data-copy]");
