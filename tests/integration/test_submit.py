@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from factories import ALICE, BOB, DAVE, ERIN, MODEL
+from factories import ALICE, BOB, CAST, DAVE, ERIN, MODEL
 from house import APPROVE_AND_DEPLOY, House, made, refused
-from signoff.domain.actor import Credential
+from signoff.domain.actor import Credential, Person, Role
 
 APPROVE = "steps:\n  - {name: approve, type: approval, inputs: {approvers: ['bob']}}\n"
 TRAINS = """\
@@ -294,3 +294,29 @@ def test_a_token_submits_but_does_not_decide(house: House) -> None:
             f"/environments/production/models/{MODEL}/rollback", {"why": "x"}
         )
     refused(rollback, 403, "not_allowed")
+
+
+def test_who_had_a_part_in_a_version_does_not_approve_it_in_another_run(house: House) -> None:
+    fay = Person("fay", frozenset({Role.SUBMITTER, Role.APPROVER}))
+    house.people(*CAST, fay)
+    text = "steps:\n  - {name: approve, type: approval, inputs: {approvers: ['fay', 'bob']}}\n"
+    reference = house.version()
+    first = house.submit(text, reference, by="fay")
+    made(house.as_("fay").post(f"/runs/{first}/cancel"))
+    again = house.submit(text, reference)
+    assert house.run(again)["attempts"][0]["contributors"] == ["alice", "fay"]
+    words = refused(house.says("fay", again, "approve"), 403, "cannot_decide")
+    assert "fay submitted or contributed to this version" in words
+    assert made(house.says("bob", again, "approve"))["status"] == "approved"
+
+
+def test_a_version_whose_maker_is_its_only_approver_is_refused_whoever_submits_it(house: House) -> None:
+    fay = Person("fay", frozenset({Role.SUBMITTER, Role.APPROVER}))
+    house.people(*CAST, fay)
+    reference = house.version()
+    first = house.submit("steps:\n  - {name: a, type: approval, inputs: {approvers: ['bob']}}\n", reference, by="fay")
+    made(house.as_("fay").post(f"/runs/{first}/cancel"))
+    text = "steps:\n  - {name: approve, type: approval, inputs: {approvers: ['fay']}}\n"
+    with house.unchanged():
+        response = house.as_("alice").post("/runs", {"pipeline": text, "model": reference})
+        assert "fay" in refused(response, 422, "unsatisfiable_rule")

@@ -36,7 +36,7 @@ from signoff.service.promotion import check_promoted
 from signoff.service.supersession import supersede_older
 from signoff.spec import Known, load_pipeline
 from signoff.store import answers as answers_of_attempt
-from signoff.store import evidence, gates, people, pipelines, runs
+from signoff.store import evidence, gates, people, pipelines, runs, versions
 from signoff.store.database import Transaction
 from signoff.store.environments import get_environments
 from signoff.store.targets import notifiable
@@ -121,6 +121,10 @@ def submit_run(desk: Desk, actor: Actor, submission: Submission) -> str:
             raise SnapshotError(
                 f"The folder {submission.snapshot} was not uploaded to this server.", "POST it to /snapshots first."
             )
+        if version is not None:
+            makers = _makers(tx, version, actor.name)
+            run = replace(run, attempt=replace(run.attempt, contributors=makers))
+            check_satisfiable(pipeline, model, makers, get_environments(tx), people.get_directory(tx))
         check_promoted(tx, run, get_environments(tx))
         pipelines.set_pipeline(tx, pipeline, submission.pipeline, at=at)
         runs.add_run(tx, run, at=at, audit=[submitted])
@@ -194,12 +198,21 @@ def resubmit_run(
         _check_waits(present)
         if present.attempt.number != run.attempt.number:
             raise ConflictError(f"Run {run.id} was resubmitted by somebody else meanwhile.", "Look at it again.")
+        attempt = replace(attempt, contributors=_makers(tx, version, run.submitter, actor.name))
         known = people.get_directory(tx)
         check_satisfiable(run.pipeline, run.model, attempt.contributors, get_environments(tx), known)
         following = replace(present, attempt=attempt)
         runs.add_attempt(tx, following, status=RunStatus.RUNNING, at=at, audit=[resubmitted])
         wake_run(tx, run.id)
     return run.id
+
+
+def _makers(tx: Transaction, version: ModelVersion, *now: str) -> tuple[str, ...]:
+    """Who has a part in `version`: whoever submits it `now`, and whoever submitted, uploaded or trained it before.
+
+    Otherwise a maker could have somebody else submit the same version again, and approve it.
+    """
+    return tuple(sorted({*now, *versions.list_contributors(tx, version.model, version.version)}))
 
 
 def _asked(desk: Desk, run: Run) -> tuple[Asked, ...]:
