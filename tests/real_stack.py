@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -17,6 +18,7 @@ from pathlib import Path
 
 from databases import home_in_memory
 from signoff.server.background import is_answering
+from signoff.server.state import is_ours
 
 PEOPLE = """\
 people:
@@ -74,6 +76,9 @@ class Stack:
             time.sleep(0.05)
 
     def stop(self) -> None:
+        """End it as an init system would; its worker ends with it."""
+        state = self.home / "up.json"
+        worker = int(json.loads(state.read_text())["worker_pid"]) if state.exists() else None
         self.process.send_signal(signal.SIGTERM)
         try:
             self.process.wait(_ENDS_WITHIN)
@@ -81,6 +86,9 @@ class Stack:
             if self.process.poll() is None:
                 os.killpg(self.process.pid, signal.SIGKILL)
                 self.process.wait()
+            if worker is not None and is_ours(worker):
+                os.killpg(worker, signal.SIGKILL)
+                raise AssertionError("its worker outlived it")
 
 
 @contextmanager

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
 from contextlib import closing
+from types import FrameType
 from typing import Any
 
 import structlog
@@ -108,6 +110,8 @@ def up(settings: Settings, host: str, port: int) -> None:
     refuse_twice(settings)
     configure_logs(settings.log_format)
     workers: list[subprocess.Popen[bytes]] = []
+    # uvicorn sends itself the signal once more when it has stopped, which would end us before the worker is.
+    signal.signal(signal.SIGTERM, _leave)
 
     def start_worker() -> None:
         # Its own process group, so that Ctrl-C reaches it once, through us.
@@ -132,6 +136,10 @@ def up(settings: Settings, host: str, port: int) -> None:
             except subprocess.TimeoutExpired:
                 worker.kill()
                 worker.wait()
+
+
+def _leave(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - what a handler is given
+    raise SystemExit(0)
 
 
 def down(settings: Settings) -> bool:
