@@ -36,9 +36,9 @@ def answer(
         title=status.phrase,
         status=status.value,
         code=code,
-        detail=detail,
-        hint=hint,
-        errors=places or [],
+        detail=_sound(detail),
+        hint=_sound(hint),
+        errors=[place.model_copy(update={"message": _sound(place.message)}) for place in places or []],
         request_id=REQUEST_ID.get(),
     )
     headers = {"WWW-Authenticate": "Bearer"} if status is HTTPStatus.UNAUTHORIZED else {}
@@ -47,6 +47,11 @@ def answer(
     return JSONResponse(
         problem.model_dump(mode="json"), status.value, headers=headers, media_type="application/problem+json"
     )
+
+
+def _sound(text: str) -> str:
+    """`text` as UTF-8 can say it: what was sent, and is repeated in a refusal, may hold half of a character."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def place_of(problem: FileProblem) -> Place:

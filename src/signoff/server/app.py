@@ -27,6 +27,7 @@ from signoff.api import (
     replay,
     runs,
 )
+from signoff.api.refusals import REFUSALS, DescribedApi
 from signoff.server.limits import BodyLimit
 from signoff.service.desk import Desk
 from signoff.store.audit import REQUEST_ID
@@ -35,14 +36,14 @@ from signoff.web.app import create_pages
 LOG = structlog.get_logger("signoff.http")
 PREFIX = "/api/v1"
 _QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
-_NOTHING = "default-src 'none'; frame-ancestors 'none'"
+_NOTHING = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 """The policy of what is no page: should a browser show it, it loads and runs nothing."""
 _HSTS = "max-age=31536000; includeSubDomains"
 
 
 def create_app(desk: Desk) -> FastAPI:
     """The application over `desk`."""
-    app = FastAPI(
+    app = DescribedApi(
         title="signoff",
         version=__version__,
         summary="Pull-request review for machine-learning models.",
@@ -52,7 +53,7 @@ def create_app(desk: Desk) -> FastAPI:
     )
     app.state.desk = desk
     app.state.measures = health.Measures(desk)
-    rest = APIRouter(prefix=PREFIX)
+    rest = APIRouter(prefix=PREFIX, responses=REFUSALS)
     for part in (runs, gates, catalogue, environments, absence, emergencies, replay, people, machines, notifications):
         rest.include_router(part.router)
     app.include_router(rest)

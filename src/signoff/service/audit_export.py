@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from signoff.domain.access import Do, Resource, authorize
 from signoff.domain.actor import Actor
@@ -28,8 +28,9 @@ def export_audit(
 ) -> Iterator[bytes]:
     """Every event that fits, one JSON document a line, in order of index.
 
-    What may be read is decided before the first line; who may read the log of everything is an auditor or
-    administrator, that of one run whoever may read the run.
+    What may be read is decided, and the first lines are read, before the first is given: an answer under way can
+    refuse nothing more. Who may read the log of everything is an auditor or administrator, that of one run whoever may
+    read the run.
     """
     check_type(type)
     with desk.database.read() as tx:
@@ -39,7 +40,14 @@ def export_audit(
             run_id = find_run_id(tx, actor, run_id)
             authorize(actor, Do.READ, Resource(runs.get_run(tx, run_id).model))
         hidden = hidden_models(tx, actor)
-    return _lines(desk, actor, run_id, model, type, by, hidden)
+
+    def read(after: int | None) -> list[AuditEvent]:
+        with desk.database.read() as tx:
+            return list_events(
+                tx, run_id=run_id, model=model, type=type, actor=by, after=after, hidden=hidden, limit=_AT_ONCE
+            )
+
+    return _lines(actor, read, read(None))
 
 
 def check_type(name: str | None) -> None:
@@ -48,25 +56,12 @@ def check_type(name: str | None) -> None:
         raise InvalidError(f"There is no event called {name}.", "See the list of audit events in the documentation.")
 
 
-def _lines(
-    desk: Desk,
-    actor: Actor,
-    run_id: str | None,
-    model: str | None,
-    kind: str | None,
-    by: str | None,
-    hidden: tuple[str, ...],
-) -> Iterator[bytes]:
-    after: int | None = None
+def _lines(actor: Actor, read: Callable[[int | None], list[AuditEvent]], found: list[AuditEvent]) -> Iterator[bytes]:
     while True:
-        with desk.database.read() as tx:
-            found = list_events(
-                tx, run_id=run_id, model=model, type=kind, actor=by, after=after, hidden=hidden, limit=_AT_ONCE
-            )
         yield b"".join(line_of(veiled(actor, event)) for event in found)
         if len(found) < _AT_ONCE:
             return
-        after = found[-1].index
+        found = read(found[-1].index)
 
 
 def line_of(event: AuditEvent) -> bytes:

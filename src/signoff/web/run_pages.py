@@ -26,6 +26,7 @@ from signoff.web.steps_line import line_of
 from signoff.web.visitor import DeskOf, SignedIn
 from signoff.web.words import took
 from signoff.wire.cursor import cursor_of, read_cursor
+from signoff.wire.statuses import status_of
 
 router = APIRouter()
 _PAGE = 30
@@ -92,7 +93,7 @@ def _page(
     return render(
         request,
         "run.html",
-        status=409 if problem is not None else 200,
+        status=status_of(problem).value if problem is not None else 200,
         view=view,
         run=run,
         present=present,
