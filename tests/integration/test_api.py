@@ -46,7 +46,7 @@ def test_every_route_wants_to_know_who_asks(house: House) -> None:
     found = operations(house)
     assert len(found) > 20
     for method, path in found:
-        if path.endswith(("/device/code", "/device/token", "/tokens/exchange", "/unsubscribe/{word}")):
+        if path.endswith(("/device/code", "/device/token", "/tokens/exchange")) or "/unsubscribe/" in path:
             continue  # who asks for a credential has none, and the word of a mail is one
         with house.unchanged():
             answer = house.client.request(method, path, json={} if method == "POST" else None)
