@@ -17,13 +17,14 @@ UV := $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-e
 TIMED := @scripts/timed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check fix bench docs lock clean
+.PHONY: help demo test test-all check audit fix bench docs lock clean
 
 help:
 	@echo "make demo      play one model's whole story, then serve until Ctrl-C (DEMO_ONCE=1: end by itself)"
 	@echo "make test      everything that must pass: check, then the tests"
 	@echo "make test-all  the same, with the long runs and more rounds"
 	@echo "make check     lint, format, types and architecture; no tests of behaviour"
+	@echo "make audit     ask for known vulnerabilities of every locked package; needs the network"
 	@echo "make fix       mend what can be mended by itself"
 	@echo "make bench     measure; one JSON line each"
 	@echo "make docs      write the generated pages again and check every link"
@@ -61,7 +62,13 @@ check: $(READY)
 	$(TIMED) "format" $(BIN)/ruff format --check --quiet
 	$(TIMED) "types" $(BIN)/mypy --no-error-summary
 	$(TIMED) "imports" $(BIN)/lint-imports --no-logo
+	$(TIMED) "security lint" $(BIN)/bandit --quiet --recursive --configfile pyproject.toml src
 	$(TIMED) "architecture" $(PY) -m pytest -q -n $(WORKERS) --dist worksteal tests/architecture
+
+# Apart from check: it asks a vulnerability service of the network, and a build must not fail because that is away.
+# --strict: a package that the service does not know fails, for it was not audited.
+audit: $(READY)
+	$(TIMED) "known vulnerabilities of what is locked" $(BIN)/pip-audit --strict --disable-pip --progress-spinner off -r requirements/dev.txt
 
 fix: $(READY)
 	$(TIMED) "lint, mending" $(BIN)/ruff check --fix --quiet

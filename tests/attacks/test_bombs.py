@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from time import process_time
 
 import pytest
 
 from house import House
+from signoff.domain.errors import MachineryError
+from signoff.engine.outputs import read_junit
 
 DEEP = 100_000
 LAUGHS = "a: &a [x, x, x, x, x, x, x, x]\n" + "".join(
@@ -111,3 +114,12 @@ def test_what_says_it_is_no_json_is_not_read_as_json(house: House, kind: str) ->
             "POST", "/users", content=b'{"name": "eve", "roles": ["admin"]}', headers={"Content-Type": kind}
         )
     assert 400 <= answer.status_code < 500
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le", "utf-16-be"])
+def test_a_test_report_declares_no_entities_however_it_is_written(tmp_path: Path, encoding: str) -> None:
+    laughs = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10 if n else "ha"}">' for n in range(9))
+    text = f'<?xml version="1.0" encoding="{encoding[:6]}"?><!DOCTYPE t [{laughs}]><testcase name="&l8;"/>'
+    (tmp_path / "junit.xml").write_bytes(text.encode(encoding))
+    with pytest.raises(MachineryError, match="refused"):
+        read_junit(tmp_path)

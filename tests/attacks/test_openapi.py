@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from schemathesis import openapi
 from schemathesis.checks import not_a_server_error
+from schemathesis.core.result import Ok
 from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
@@ -39,6 +40,7 @@ def described(scene: Scene) -> Iterator[Any]:
     """Every operation under /api/v1, as Schemathesis reads it."""
     schema = openapi.from_asgi("/api/v1/openapi.json", scene.house.client.app)
     for found in schema.get_all_operations():
+        assert isinstance(found, Ok), found
         operation = found.ok()
         if operation.path.startswith("/api/v1") and operation.path != ENDLESS:
             yield operation

@@ -183,7 +183,10 @@ def test_answers_of_rest_may_do_nothing_in_a_browser_and_insist_on_tls_where_the
     from fastapi.testclient import TestClient
 
     answer = house.as_("alice").get("/me")
-    assert answer.headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+    assert (
+        answer.headers["content-security-policy"]
+        == "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+    )
     assert "strict-transport-security" not in answer.headers
     from dataclasses import replace
 

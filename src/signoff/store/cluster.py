@@ -107,7 +107,7 @@ def cluster_at(home: Path) -> Cluster:
     sockets = folder / "socket"
     if len(bytes(sockets / ".s.PGSQL.5432")) > LONGEST_SOCKET_PATH:
         # Not XDG_RUNTIME_DIR or TMPDIR: every process of this home must find the same place, cron's too.
-        sockets = Path("/tmp") / f"signoff-{os.geteuid()}-{digest}"  # noqa: S108 - checked by _own_folder
+        sockets = Path("/tmp") / f"signoff-{os.geteuid()}-{digest}"  # noqa: S108 - checked by _own_folder  # nosec B108
     if is_root and (home / "postgres" / "data").exists():
         owner = (home / "postgres" / "data").stat().st_uid
         raise ConfigurationError(

@@ -23,7 +23,7 @@ _MODELS = bindparam("models", type_=ARRAY(Text))
 
 # Approved anew: an attempt about the version whose gates all closed after the revocation, none of them still to come.
 _IN_FORCE = text(
-    f"SELECT r.* FROM ({_NEWEST}{_ORDER}) r WHERE NOT EXISTS ("  # noqa: S608 - constants of this file
+    f"SELECT r.* FROM ({_NEWEST}{_ORDER}) r WHERE NOT EXISTS ("  # noqa: S608 - constants of this file  # nosec B608
     " SELECT 1 FROM runs JOIN gates g ON g.run_id = runs.id"
     " WHERE runs.model = r.model AND g.subject ->> 'version' = r.version"
     " AND g.status = 'approved' AND g.closed_at > r.at"

@@ -74,7 +74,7 @@ def _become(argv: list[str], status: int, memory: int, guard: int, prctl: Callab
             import resource
 
             resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-        os.execvp(argv[0], argv)  # noqa: S606
+        os.execvp(argv[0], argv)  # noqa: S606  # nosec B606
     except OSError as error:
         os.write(status, f"error {error.errno}\n".encode())
     finally:
