@@ -151,7 +151,7 @@ def test_a_refused_resubmission_keeps_what_was_typed(house: House) -> None:
     house.decide("bob", run, "request_changes", reasons=[{"kind": "metric", "subject": "recall"}])
     alice = browser(house, "alice")
     answer = alice.send(f"/runs/{run}", f"/runs/{run}/resubmit", model="", **{"answer-1": "I lowered the bar."})
-    assert answer.status_code == 409
+    assert answer.status_code == 422
     assert "I lowered the bar." in answer.text
 
 

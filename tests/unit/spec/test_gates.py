@@ -22,6 +22,8 @@ steps:
 ESCALATES = GATE + "      timeout: 72h\n      on_timeout: escalate\n      escalate_to: [%s]\n"
 LEADS = Directory.of([*CAST, Person("dana", frozenset({Role.APPROVER}), frozenset({"leads"}))], ["empty"])
 
+ADD_THEM = "ask an administrator to add them: `signoff user`, `signoff group`"
+
 
 def only(text: str, known: Known | None = None) -> Problem:
     (problem,) = read_pipeline(text, context=known).problems
@@ -106,8 +108,8 @@ def test_a_reminder_that_could_only_come_too_late_is_warned_about() -> None:
 @pytest.mark.parametrize(
     ("named", "message", "hint"),
     [
-        ("dora", "the server does not know dora", "ask an administrator to add them: `signoff user`, `signoff group`"),
-        ("'group:lads'", "the server does not know group lads", "ask an administrator to add them: `signoff user`, `signoff group`"),
+        ("dora", "the server does not know dora", ADD_THEM),
+        ("'group:lads'", "the server does not know group lads", ADD_THEM),
         ("'group:empty'", "group empty is empty", "ask an administrator to put people into it"),
         (
             "dave",
