@@ -1,4 +1,4 @@
-"""The threat model names files that keep a promise and tests that hold it: they are there, and every attack is named."""
+"""The threat model names what keeps a promise and which tests hold it: all are there, and no attack is left out."""
 
 from __future__ import annotations
 
