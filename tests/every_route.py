@@ -247,10 +247,10 @@ def operations(openapi: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     return found
 
 
-def page_routes() -> set[str]:
-    """Every page and form, by method and path."""
-    routes = [route for router in ROUTERS for route in router.routes]
-    return {f"{min(r.methods or ())} {r.path}" for r in routes if isinstance(r, APIRoute)}
+def page_routes() -> dict[str, list[str]]:
+    """Every page and form, by method and path, and what it takes after the question mark."""
+    routes = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
+    return {f"{min(r.methods or ())} {r.path}": [p.alias for p in r.dependant.query_params] for r in routes}
 
 
 @dataclass

@@ -23,7 +23,7 @@ def test_every_route_and_every_page_is_in_the_tables(house: House) -> None:
     app = house.client.app
     assert isinstance(app, FastAPI)
     assert set(REST) == set(operations(app.openapi()))
-    assert set(PAGES) == page_routes()
+    assert set(PAGES) == set(page_routes())
 
 
 def ask(scene: Scene, name: str, credential: Credential, route: str, door: Door) -> Response:

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import pytest
 from fastapi import FastAPI
 
-from every_route import PAGES, REST, Door, Scene, operations
+from every_route import PAGES, REST, Door, Scene, operations, page_routes
 from page_browser import Browser
 from signoff.web.forgery import FIELD, token_of
 
@@ -84,26 +84,12 @@ def test_no_filter_gives_more_than_it_was_asked_for(scene: Scene, payload: str) 
     assert dave.get(f"/runs/{safe}").status_code == 404
 
 
-@pytest.mark.parametrize("payload", [SQL, "\x00", "\ud800"])
+@pytest.mark.parametrize("payload", [SQL, "\x00"])
 def test_no_field_or_address_of_a_page_is_a_piece_of_sql(scene: Scene, payload: str) -> None:
     erin, wrong = Browser(scene.house).sign_in("erin"), []
     secret = erin.client.cookies.get("signoff") or ""
-    queries = (
-        "model",
-        "person",
-        "state",
-        "cursor",
-        "after",
-        "q",
-        "run",
-        "type",
-        "actor",
-        "offset",
-        "attempt",
-        "code",
-        "next",
-    )
     safe = quote(payload, safe="", errors="surrogatepass")
+    queries = page_routes()
     for route, door in PAGES.items():
         if door.is_shut or route == "POST /sign-out":
             continue
@@ -113,14 +99,13 @@ def test_no_field_or_address_of_a_page_is_a_piece_of_sql(scene: Scene, payload: 
             Scene(scene.house, {**scene.ids, n: safe}).path(route, forced=n) for n in scene.ids if f"{{{n}" in template
         ]
         if method == "GET":
-            paths += [f"{scene.path(route)}?{name}={safe}" for name in queries]
+            paths += [f"{scene.path(route)}?{name}={safe}" for name in queries[route]]
             answers = [(path, erin.get(path)) for path in paths]
         else:
             token = {FIELD: token_of(secret)}
-            text = payload.replace("\ud800", "\ufffd")
             answers = [(path, erin.post(path, {**(door.body or {}), **token})) for path in paths[1:]]
             answers += [
-                (f"{route} {key}", erin.post(paths[0], {**(door.body or {}), key: text, **token}))
+                (f"{route} {key}", erin.post(paths[0], {**(door.body or {}), key: payload, **token}))
                 for key in (door.body or {})
             ]
         wrong += [f"{route} {path}: {answer.status_code}" for path, answer in answers if answer.status_code >= 500]
