@@ -12,7 +12,6 @@ from signoff.domain.errors import NotFoundError
 from signoff.domain.evidence import Evidence, EvidenceFile
 from signoff.service.desk import Desk
 from signoff.service.privacy import find_run_id
-from signoff.service.privacy import find_run_id
 from signoff.store import evidence, runs
 
 LARGEST_PICTURE = 4 * 1024**2
