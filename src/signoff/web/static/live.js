@@ -40,7 +40,11 @@
     const address = live.dataset.live + (live.dataset.liveLast ? `?last=${live.dataset.liveLast}` : "");
     const stream = new EventSource(address);
     stream.addEventListener("changed", changed);
-    stream.onopen = () => { clearInterval(polling); document.body.dataset.live = "yes"; };
+    stream.onopen = () => {
+      clearInterval(polling);
+      document.body.dataset.live = "yes";
+      if (!live.dataset.liveLast) changed(); // what happened between the page and the stream was told to nobody
+    };
     stream.onerror = () => {
       document.body.dataset.live = "no";
       clearInterval(polling);
