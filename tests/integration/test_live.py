@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import queue
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 import psycopg
 import pytest
@@ -12,6 +14,14 @@ import pytest
 from house import House
 from signoff.store.listening import Heard, Listening
 from signoff.web.live import EVERYTHING, Hub
+
+T = TypeVar("T")
+
+
+def apart(work: Coroutine[Any, Any, T]) -> T:
+    """What `work` gives, in a thread of its own: a browser that this process drives keeps a loop in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, work).result()
 
 
 @pytest.fixture
@@ -89,7 +99,7 @@ def test_a_page_of_a_run_is_told_once_of_what_happens_together(house: House) -> 
         await lists.aclose()  # type: ignore[attr-defined]
         return hello, told, followers
 
-    hello, told, followers = asyncio.run(follow())
+    hello, told, followers = apart(follow())
     hub.stop()
     assert "event: hello" in hello
     assert told.startswith(f"id: {house.events(run)[-1].index}\n")
@@ -108,7 +118,7 @@ def test_a_page_that_missed_something_is_told_at_once(house: House) -> None:
     async def three() -> list[str]:
         return [await first(3, 7), await first(7, 7), await first(0, 7)]
 
-    missed, knew, new = asyncio.run(three())
+    missed, knew, new = apart(three())
     hub.stop()
     assert "event: changed" in missed
     assert "event: hello" in knew
@@ -121,7 +131,7 @@ def test_a_stream_ends_so_that_the_browser_is_asked_again_who_it_is(house: House
     async def all_of_it() -> list[str]:
         return [said async for said in hub.follow("run", stays=0.1, ping=0.05)]
 
-    said = asyncio.run(all_of_it())
+    said = apart(all_of_it())
     hub.stop()
     assert len(said) >= 2
     assert hub.followers == 0
