@@ -22,6 +22,7 @@ from signoff.engine.gates import earlier_approvals
 from signoff.engine.jobs import wake_run
 from signoff.engine.machinery import LOG, Machinery
 from signoff.engine.reapproval import start_reapproval
+from signoff.engine.settling import settle
 from signoff.store import gates, people, runs
 from signoff.store.database import Transaction
 from signoff.store.deadlines import (
@@ -119,15 +120,8 @@ def _escalate(tx: Transaction, run: Run, gate: Gate, at: datetime) -> Gate:
     gate = replace(gate, escalated_at=at)
     asked = event(Event.GATE_ESCALATED, run, at, **_about(gate), escalate_to=list(gate.escalate_to))
     set_escalated(tx, gate, audit=[asked])
-    decided = gates.list_decisions(tx, [gate.id])[gate.id]
-    earlier = earlier_approvals(tx, run, gate)
-    status = evaluate(gate, decided, people.get_directory(tx), earlier=earlier).status
-    if status is not GateStatus.OPEN:
-        closed = event(Event.GATE_CLOSED, run, at, **_about(gate), status=status.value)
-        gate = gates.set_gate(tx, gate, status=status, at=at, audit=[closed])
-        runs.set_run(tx, run, status=RunStatus.RUNNING, at=at, audit=[])
-        wake_run(tx, run.id)
-    return gate
+    about = _about(gate)
+    return settle(tx, run, gate, at=at, closed=lambda s: event(Event.GATE_CLOSED, run, at, **about, status=s.value))
 
 
 def _remind(tx: Transaction, run: Run, gate: Gate, at: datetime) -> Gate:

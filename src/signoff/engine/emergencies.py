@@ -26,16 +26,16 @@ from signoff.domain.emergency import (
 )
 from signoff.domain.environment import BreakGlass, Deployment, DeploymentKind, DeploymentStatus, Environment
 from signoff.domain.errors import SignoffError
-from signoff.domain.gate import Gate, GateStatus, evaluate
+from signoff.domain.gate import Gate
 from signoff.domain.revocation import bar, former_of
-from signoff.domain.run import Run, RunStatus
+from signoff.domain.run import Run
 from signoff.engine.after_review import call_off
 from signoff.engine.events import event
-from signoff.engine.gates import earlier_approvals
 from signoff.engine.history import history_of
 from signoff.engine.jobs import wake_by_hand, wake_run
 from signoff.engine.machinery import LOG, Machinery
-from signoff.store import deployments, emergencies, gates, people, runs
+from signoff.engine.settling import settle
+from signoff.store import deployments, emergencies, people, runs
 from signoff.store.database import Transaction
 from signoff.store.environments import get_environments
 
@@ -244,14 +244,7 @@ def _widen(tx: Transaction, run: Run, gate: Gate, to: Sequence[str], at: datetim
     gate = replace(gate, escalate_to=tuple(dict.fromkeys((*gate.escalate_to, *to))), escalated_at=at)
     opened = event(Event.GATE_ESCALATED, run, at, **about, escalate_to=list(gate.escalate_to))
     emergencies.widen_gate(tx, gate, audit=[opened])
-    decided = gates.list_decisions(tx, [gate.id])[gate.id]
-    earlier = earlier_approvals(tx, run, gate)
-    status = evaluate(gate, decided, people.get_directory(tx), earlier=earlier).status
-    if status is not GateStatus.OPEN:
-        closed = event(Event.GATE_CLOSED, run, at, **about, status=status.value)
-        gates.set_gate(tx, gate, status=status, at=at, audit=[closed])
-        runs.set_run(tx, run, status=RunStatus.RUNNING, at=at, audit=[])
-        wake_run(tx, run.id)
+    settle(tx, run, gate, at=at, closed=lambda s: event(Event.GATE_CLOSED, run, at, **about, status=s.value))
 
 
 def _administrators(directory: Directory) -> list[str]:

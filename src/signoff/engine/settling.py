@@ -1,13 +1,17 @@
-"""Gates that a change of people lets close: nobody decides again, so somebody has to look again.
+"""Closing gates: by a decision, or because something else changed and what was decided suffices by now.
 
-Deciding looks at one gate, at the moment of the decision. When somebody comes back into a group, what was decided
-before may suffice by itself; the next minute tick closes such gates. It looks only after a change of people, and only
-at gates about which somebody has decided. What a change of environments lets close is closed by that change.
+Everybody who closes a gate at which a run waits does so here. Deciding looks at one gate, at the moment of the
+decision. When somebody comes back into a group, what was decided before may suffice by itself; the next minute tick
+closes such gates. It looks only after a change of people, and only at gates about which somebody has decided. What a
+change of environments or an escalation lets close is closed by that change.
 """
 
 from __future__ import annotations
 
-from signoff.domain.audit import Event
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from signoff.domain.audit import AuditEvent, Event
 from signoff.domain.errors import SignoffError, UnavailableError
 from signoff.domain.gate import Gate, GateStatus, evaluate
 from signoff.domain.run import Run, RunStatus
@@ -51,7 +55,8 @@ def _settle_one(machinery: Machinery, gate_id: str, run_id: str) -> bool:
             gate = gates.get_gate(tx, gate_id)
             if gate.status is not GateStatus.OPEN or gate.attempt != run.attempt.number:
                 return False
-            return settle(tx, machinery, run, gate).status is not GateStatus.OPEN
+            at = machinery.clock()
+            return settle(tx, run, gate, at=at, closed=_by_people(run, gate, at)).status is not GateStatus.OPEN
     except UnavailableError:
         raise
     except SignoffError as error:
@@ -59,17 +64,30 @@ def _settle_one(machinery: Machinery, gate_id: str, run_id: str) -> bool:
         return False
 
 
-def settle(tx: Transaction, machinery: Machinery, run: Run, gate: Gate) -> Gate:
-    """Close the open `gate`, whose run is held, where what was decided suffices by now; returns it as it is then."""
-    at = machinery.clock()
+def _by_people(run: Run, gate: Gate, at: datetime) -> Callable[[GateStatus], AuditEvent]:
+    about = {"step": gate.step, "gate": gate.id, "digest": gate.digest}
+    why = "people changed, and what was decided suffices now"
+    return lambda status: event(Event.GATE_CLOSED, run, at, **about, status=status.value, why=why)
+
+
+def settle(tx: Transaction, run: Run, gate: Gate, *, at: datetime, closed: Callable[[GateStatus], AuditEvent]) -> Gate:
+    """Close the open `gate`, whose run is held, where what was decided suffices by now; returns it as it is then.
+
+    `closed` makes the audit event of its closing: who or what brought it about.
+    """
     decided = gates.list_decisions(tx, [gate.id])[gate.id]
     earlier = earlier_approvals(tx, run, gate)
     status = evaluate(gate, decided, people.get_directory(tx), earlier=earlier).status
     if status is GateStatus.OPEN:
         return gate
-    about = {"step": gate.step, "gate": gate.id, "digest": gate.digest, "status": status.value}
-    closed = event(Event.GATE_CLOSED, run, at, **about, why="people changed, and what was decided suffices now")
-    gate = gates.set_gate(tx, gate, status=status, at=at, audit=[closed])
+    return close_gate(tx, run, gate, status, at=at, audit=[closed(status)])
+
+
+def close_gate(
+    tx: Transaction, run: Run, gate: Gate, status: GateStatus, *, at: datetime, audit: Sequence[AuditEvent]
+) -> Gate:
+    """Close `gate`, at which its run waits, and wake the run; returns the gate as it is then."""
+    gate = gates.set_gate(tx, gate, status=status, at=at, audit=audit)
     runs.set_run(tx, run, status=RunStatus.RUNNING, at=at, audit=[])
     wake_run(tx, run.id)
     return gate

@@ -14,11 +14,11 @@ from signoff.domain.audit import Event
 from signoff.domain.deciding import check_can_decide, check_complete, choose_for_whom
 from signoff.domain.errors import ConflictError, GateClosedError, NotFoundError, StepUpRequiredError
 from signoff.domain.gate import Decision, Evaluation, Gate, GateStatus, Reason, Verdict, evaluate
-from signoff.domain.run import Run, RunStatus
+from signoff.domain.run import Run
 from signoff.domain.standing import decision_of, room_of
 from signoff.domain.version import digest_bytes
 from signoff.engine.gates import earlier_approvals
-from signoff.engine.jobs import wake_run
+from signoff.engine.settling import close_gate
 from signoff.service.challenges import Answer, Question, ask_passkey, confirm
 from signoff.service.desk import Desk, happened
 from signoff.service.privacy import find_run_id
@@ -167,10 +167,7 @@ def _close(tx: Transaction, actor: Actor, run: Run, gate: Gate, status: GateStat
     closed = happened(
         Event.GATE_CLOSED, actor, at, run.id, run.model, step=gate.step, gate=gate.id, status=status.value
     )
-    gate = gates.set_gate(tx, gate, status=status, at=at, audit=[closed])
-    runs.set_run(tx, run, status=RunStatus.RUNNING, at=at, audit=[])
-    wake_run(tx, run.id)
-    return gate
+    return close_gate(tx, run, gate, status, at=at, audit=[closed])
 
 
 def withdraw_decision(desk: Desk, actor: Actor, run_id: str, step: str | None = None) -> str:

@@ -6,19 +6,20 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from signoff.domain.access import Do, authorize
-from signoff.domain.actor import Actor, Directory
+from signoff.domain.actor import Actor
 from signoff.domain.audit import Event
 from signoff.domain.environment import LOCAL, Environment
 from signoff.domain.environment_changes import describe_changes
 from signoff.domain.environment_errors import EnvironmentsFileError
 from signoff.domain.errors import EnvironmentUnknownError
-from signoff.domain.gate import Gate, GateStatus, evaluate
-from signoff.domain.run import Run, RunStatus
-from signoff.engine.gates import earlier_approvals
+from signoff.domain.gate import Gate
+from signoff.domain.run import Run
 from signoff.engine.jobs import wake_run
+from signoff.engine.settling import settle
 from signoff.service.desk import Desk, happened
 from signoff.service.environment_use import stuck_gates, uses
 from signoff.spec import Problem, read_environments
@@ -195,7 +196,7 @@ def _apply(
     applied = happened(Event.ENVIRONMENTS_APPLIED, actor, at, **detail)
     set_environments(tx, following, by=actor.name, at=at, audit=[applied])
     taken = tuple(
-        _take_over(tx, actor, at, run, gate, _rules(following, gate.subject.environment or ""), directory)
+        _take_over(tx, actor, at, run, gate, _rules(following, gate.subject.environment or ""))
         for run, gate in waiting
         if gate.subject.environment in following
     )
@@ -231,18 +232,12 @@ def _take_over(
     run: Run,
     gate: Gate,
     rules: tuple[Any, ...],
-    directory: Directory,
 ) -> str:
     """The gate that waits is asked by the new rules from now on; where they are satisfied already, it closes."""
     about = {"step": gate.step, "gate": gate.id, "environment": gate.subject.environment}
     names = [f"{rule.required_approvals} of {', '.join(rule.approvers)} ({rule.name})" for rule in rules]
     changed = happened(Event.GATE_RULES_CHANGED, actor, at, run.id, run.model, **about, rules=names)
     gate = gates.set_environment_rules(tx, gate, rules, audit=[changed])
-    decided = gates.list_decisions(tx, [gate.id])[gate.id]
-    status = evaluate(gate, decided, directory, earlier=earlier_approvals(tx, run, gate)).status
-    if status is GateStatus.APPROVED:
-        closed = happened(Event.GATE_CLOSED, actor, at, run.id, run.model, **about, status=status.value)
-        gates.set_gate(tx, gate, status=status, at=at, audit=[closed])
-        runs.set_run(tx, run, status=RunStatus.RUNNING, at=at, audit=[])
-        wake_run(tx, run.id)
+    closed = partial(happened, Event.GATE_CLOSED, actor, at, run.id, run.model, **about)
+    settle(tx, run, gate, at=at, closed=lambda status: closed(status=status.value))
     return f"{gate.step} of run {run.id}"
