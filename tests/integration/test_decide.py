@@ -76,6 +76,17 @@ def test_an_outsider_is_told_why_not_and_who_can(house: House) -> None:
     assert words.endswith("bob can.")
 
 
+def test_who_can_still_decide_is_not_who_has(house: House) -> None:
+    house.people(ALICE, BOB, CAROL, DAVE, ERIN, Person("dana", BOB.roles))
+    run_id = house.submit(ONE.replace("['bob', 'carol']", "['bob', 'carol'], required_approvals: 2"))
+    house.decide("bob", run_id, "approve")
+    words = refused(house.says("dana", run_id, "approve"), 403, "cannot_decide")
+    assert words.endswith("carol can.")
+    house.decide("carol", run_id, "approve")
+    words = refused(house.says("dana", run_id, "approve"), 403, "cannot_decide")
+    assert words.endswith("Everybody who can has decided.")
+
+
 def test_the_submitter_does_not_approve_their_own(house: House) -> None:
     house.people(Person("alice", ALICE.roles | BOB.roles, frozenset({"risk"})), BOB, CAROL, DAVE, ERIN)
     run_id = house.submit(ONE.replace("'bob', 'carol'", "'group:risk'"))

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from factories import ALICE, CAROL, DAVE, ERIN, MODEL
-from house import APPROVE_AND_DEPLOY, STAGING, House, made, refused
-from signoff.domain.environment import LOCAL, DeploymentStatus
+from house import APPROVE_AND_DEPLOY, PRODUCTION, STAGING, House, made, refused
+from signoff.domain.environment import LOCAL, DeploymentStatus, Requirements
 from signoff.domain.errors import UnavailableError
 from signoff.domain.version import ModelVersion
 from signoff.engine.tick import keep_serving
@@ -121,6 +121,16 @@ def test_an_approver_who_left_before_the_deployment_opens_the_gate_again(house: 
     assert live(house) is None
     house.decide("carol", run_id, "approve")
     assert (house.status(run_id), live(house)) == ("succeeded", "1")
+
+
+def test_what_the_environment_came_to_require_is_asked_again_before_the_deployment(house: House) -> None:
+    run_id = house.submit()
+    start_deploying(house, run_id)
+    house.environments(replace(PRODUCTION, require=Requirements(measured=True)))
+    house.advance(run_id)
+    assert (house.status(run_id), live(house)) == ("errored", None)
+    assert "deploy was refused: production accepts measured metrics only" in house.run(run_id)["error"]
+    assert [d["status"] for d in house.run(run_id)["deployments"]] == ["failed"]
 
 
 def test_a_deployment_that_a_worker_died_in_is_done_again_once(house: House) -> None:

@@ -67,8 +67,7 @@ def check_can_decide(
     if reason is None and on_behalf_of is not None:
         who, reason = person, why_not_stand_in(room, person)
     if reason is not None:
-        able = sorted(room.deciders)
-        hint = f"{' or '.join(able)} can." if able else "Nobody can at present: an administrator can add an approver."
+        hint = _who_could(room, decisions)
         for_whom = f" on behalf of {on_behalf_of}" if on_behalf_of is not None else ""
         raise CannotDecideError(f"{person} cannot decide about {gate.step}{for_whom}: {who} {reason}.", hint)
     if gate.status is not GateStatus.OPEN:
@@ -119,6 +118,16 @@ def check_complete(gate: Gate, verdict: Verdict, comment: str, ticked: Sequence[
             f"The checklist of {gate.step} has no {unknown[0]!r}.",
             f"It has: {'; '.join(gate.checklist) or 'nothing to tick'}.",
         )
+
+
+def _who_could(room: Room, decisions: Sequence[Decision]) -> str:
+    """Who can still decide, in a sentence."""
+    able = [name for name in sorted(room.deciders) if decision_of(name, decisions) is None]
+    if able:
+        return f"{' or '.join(able)} can."
+    if room.deciders:
+        return "Everybody who can has decided."
+    return "Nobody can at present: an administrator can add an approver."
 
 
 def _by(gate: Gate, decisions: Sequence[Decision]) -> str:

@@ -122,7 +122,8 @@ class Decision:
     """One person's (or the policy's) verdict about one gate, on the subject that they saw.
 
     A delegate who stands in for somebody absent is `by`; whom they stand in for is `on_behalf_of`. `passkey` is the
-    id of the one that confirmed exactly this decision, where one did.
+    id of the one that confirmed exactly this decision, where one did. `is_claimed` says that a policy read metrics
+    which nobody measured here.
     """
 
     id: str
@@ -137,6 +138,7 @@ class Decision:
     is_withdrawn: bool = False
     on_behalf_of: str | None = None
     passkey: str | None = None
+    is_claimed: bool = False
 
     @property
     def counts_as(self) -> str:

@@ -85,22 +85,32 @@ def stale_gate(
         passed = earlier.setdefault(gate.subject.environment, [])
         every = decisions.get(gate.id, ())
         asks = environment is not None and gate.subject.environment == environment.name
-        mine = [d for d in every if environment is None or not asks or is_confirmed(d, environment)]
+        mine = [d for d in every if environment is None or not asks or uncounted(d, environment) is None]
         held = replace(gate, environment_rules=environment.rules) if environment and gate is guard else gate
         evaluation = evaluate(held, mine, people, earlier=passed)
         if evaluation.status is not GateStatus.APPROVED:
-            if environment is not None and len(mine) < len(every):
-                return gate, f"{environment.name} now counts only approvals that a passkey confirmed"
+            left_out = [why for d in every if environment is not None and (why := uncounted(d, environment))]
+            if asks and left_out:
+                return gate, left_out[0]
             short = {state.rule for state in evaluation.rules if state.missing} - {*gate.rules, *gate.environment_rules}
             return gate, _now_demanded(held, short) or "somebody who approved may no longer decide here"
         passed += [d for d in mine if d.digest == gate.digest]
     return None
 
 
-def is_confirmed(decision: Decision, environment: Environment) -> bool:
-    """Whether `environment` counts the decision: approvals of people that it wants confirmed by a passkey are."""
-    is_asked = environment.step_up is not None and decision.verdict is Verdict.APPROVE and not decision.is_policy
-    return not is_asked or decision.passkey is not None
+def uncounted(decision: Decision, environment: Environment) -> str | None:
+    """Why `environment` does not count the decision, in words; None when it does.
+
+    Approvals of people may have to be confirmed by a passkey, those of a policy to rest on measured metrics.
+    """
+    if decision.verdict is not Verdict.APPROVE:
+        return None
+    if decision.is_policy:
+        is_refused = decision.is_claimed and not environment.accept_claimed
+        why = f"{environment.name} now wants measured metrics, and the policy read claimed ones"
+        return why if is_refused else None
+    is_refused = environment.step_up is not None and decision.passkey is None
+    return f"{environment.name} now counts only approvals that a passkey confirmed" if is_refused else None
 
 
 def _now_demanded(gate: Gate, rules: Collection[RuleSpec]) -> str:

@@ -163,6 +163,7 @@ def deploy(machinery: Machinery, run: Run, step: DeploymentStep) -> Run:
         decided = gates.list_decisions(tx, [gate.id for gate in run.gates])
         directory = people.get_directory(tx)
         revoked = revocations.find_newest(tx, version.model, version.version)
+        refusal = _refusal(tx, run, position, environment)
     live = next((d for d in place if d.status is DeploymentStatus.DEPLOYING), place[0] if place else None)
     if live is None or live.run_id != run.id:
         raise MachineryError(f"{step.name} lost its place in {environment.name}.", "`signoff retry` takes it again.")
@@ -176,6 +177,8 @@ def deploy(machinery: Machinery, run: Run, step: DeploymentStep) -> Run:
         now=machinery.clock(),
         revocation=revoked,
     )
+    if stale is None and refusal is not None:
+        return _refuse(machinery, run, step, live, refusal.rstrip("."), gate=None, found=found)
     if stale is not None or found.digest != version.digest:
         why = stale[1] if stale else f"the model's bytes changed ({version.digest} then, {found.digest} now)"
         return _refuse(machinery, run, step, live, why, gate=stale[0] if stale else None, found=found)

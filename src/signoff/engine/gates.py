@@ -59,6 +59,7 @@ def open_gate(machinery: Machinery, run: Run, action: OpenGate) -> Run:
                     at=at,
                     comment=f"{step.auto_approve_if}: {answer.reason}",
                     saw=answer.seen,
+                    is_claimed=not answer.is_measured,
                 )
             else:
                 gate = replace(gate, note=". ".join(filter(None, [gate.note, f"Not approved by policy: {why}"])))

@@ -188,6 +188,7 @@ def add_decision(tx: Transaction, gate: Gate, decision: Decision, *, audit: Sequ
             "at": decision.at,
             "on_behalf_of": decision.on_behalf_of,
             "passkey": decision.passkey,
+            "is_claimed": decision.is_claimed,
         },
     )
     add_events(tx, audit)
@@ -251,4 +252,5 @@ def _decision(row: Row[Any]) -> Decision:
         is_withdrawn=row.is_withdrawn,
         on_behalf_of=row.on_behalf_of,
         passkey=row.passkey,
+        is_claimed=row.is_claimed,
     )

@@ -183,6 +183,7 @@ decisions = Table(
     Column("is_withdrawn", Boolean, nullable=False, server_default=text("false")),
     Column("on_behalf_of", Text),
     Column("passkey", Text),
+    Column("is_claimed", Boolean, nullable=False, server_default=text("false")),
     Index("decisions_gate_id_by_key", "gate_id", "by", unique=True, postgresql_where=text("NOT is_withdrawn")),
 )
 

@@ -1,0 +1,1 @@
+ALTER TABLE decisions ADD COLUMN is_claimed boolean NOT NULL DEFAULT false;
