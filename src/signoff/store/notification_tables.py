@@ -1,4 +1,4 @@
-"""The tables of telling people, beside those of `tables`: targets, deliveries, and what each person prefers.
+"""The tables of telling people, beside those of `tables`: targets, deliveries, preferences, and who is who in chats.
 
 A target's address may hold a password of a chat service, and a webhook is signed with the target's secret: both are
 needed as they are, so they stand here, and nothing shows them again.
@@ -68,4 +68,36 @@ preferences = Table(
     Column("person", Text, primary_key=True),
     Column("document", JSONB),
     Column("unsubscribe", Text, nullable=False, unique=True),
+)
+
+chat_accounts = Table(
+    "chat_accounts",
+    metadata,
+    Column("team", Text, primary_key=True),
+    Column("user", Text, primary_key=True),
+    Column("name", Text, nullable=False, server_default=""),
+    Column("team_name", Text, nullable=False, server_default=""),
+    Column("person", Text, nullable=False),
+    Column("linked_at", _WHEN, nullable=False),
+    Index("chat_accounts_person_idx", "person"),
+)
+
+chat_codes = Table(
+    "chat_codes",
+    metadata,
+    Column("sha256", Text, primary_key=True),
+    Column("team", Text, nullable=False),
+    Column("user", Text, nullable=False),
+    Column("name", Text, nullable=False, server_default=""),
+    Column("team_name", Text, nullable=False, server_default=""),
+    Column("expires_at", _WHEN, nullable=False),
+    Index("chat_codes_expires_at_idx", "expires_at"),
+)
+
+chat_calls = Table(
+    "chat_calls",
+    metadata,
+    Column("signature", Text, primary_key=True),
+    Column("expires_at", _WHEN, nullable=False),
+    Index("chat_calls_expires_at_idx", "expires_at"),
 )
