@@ -147,6 +147,7 @@ gates = Table(
     Column("valid_for", Interval),
     Column("valid_until", _WHEN),
     Column("lapsed_at", _WHEN),
+    Column("warned_at", _WHEN),
     Index(
         "gates_open_expires_at_idx",
         "expires_at",
