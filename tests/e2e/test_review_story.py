@@ -16,7 +16,7 @@ import churn
 from real_stack import Stack
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Page, Route
 
 SHOTS = Path(os.environ.get("SIGNOFF_SCREENSHOTS", Path(__file__).parents[2] / "build" / "screenshots"))
 PICTURES = os.environ.get("SIGNOFF_PICTURES")
@@ -195,6 +195,23 @@ def test_a_model_is_sent_back_trained_again_approved_and_rolled_back(
     bob.get_by_label("Why").first.fill("Support asks for the old one.")
     bob.get_by_role("button", name=f"Roll {churn.MODEL} back").click()
     bob.locator("#columns").get_by_text("rollback").wait_for(timeout=SLOW)
+
+
+def test_what_happens_while_a_list_is_still_loading_comes_into_it(
+    stack: Stack, open_page: Callable[..., Page], live_one: str, tmp_path: Path
+) -> None:
+    page = open_page("bob")
+    held: list[Route] = []
+    page.route("**/live?last=*", held.append)
+    with page.expect_request("**/live?last=*"):
+        page.goto("/")
+    run = begin(stack, tmp_path, "Came in between.", depth=2)
+    until(stack, run, "waiting")
+    mine = page.locator(f"a[href='/runs/{run}/gates/approve']")
+    assert mine.count() == 0
+    held[0].continue_()
+    mine.wait_for(timeout=SLOW)
+    stack.command("cancel", run, who="alice")
 
 
 def test_of_two_approvers_at_once_the_second_is_told_and_keeps_the_words(

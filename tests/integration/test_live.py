@@ -12,6 +12,9 @@ import psycopg
 import pytest
 
 from house import House
+from page_browser import Browser
+from signoff.domain.errors import UnavailableError
+from signoff.service import views
 from signoff.store.listening import Heard, Listening
 from signoff.web.live import EVERYTHING, Hub
 
@@ -110,7 +113,7 @@ def test_a_page_that_missed_something_is_told_at_once(house: House) -> None:
     hub = hub_of(house)
 
     async def first(last: int, newest: int) -> str:
-        stream = hub.follow("run", last=last, newest=newest)
+        stream = hub.follow("run", last=last, newest=lambda: newest)
         said = await anext(stream)
         await stream.aclose()  # type: ignore[attr-defined]
         return said
@@ -135,3 +138,68 @@ def test_a_stream_ends_so_that_the_browser_is_asked_again_who_it_is(house: House
     hub.stop()
     assert len(said) >= 2
     assert hub.followers == 0
+
+
+def test_what_is_committed_between_a_page_and_its_stream_is_told(house: House) -> None:
+    """Whatever the moment: before the stream asks what there is, or while it does."""
+    run, other = house.submit(), house.submit()
+    bob = house.actor("bob")
+    shown = views.settled_event(house.desk, bob)
+    house.decide("bob", run, "approve")
+    hub = hub_of(house)
+
+    def newest() -> int:
+        there = views.newest_event(house.desk, bob)
+        house.decide("bob", other, "approve")
+        return there
+
+    async def follow() -> list[str]:
+        stream = hub.follow(EVERYTHING, last=shown, newest=newest, ping=0.05)
+        told = [await anext(stream), await asyncio.wait_for(next_change(stream), 10)]
+        await stream.aclose()  # type: ignore[attr-defined]
+        return told
+
+    first, then = apart(follow())
+    hub.stop()
+    assert first.splitlines()[2] == "event: changed"
+    assert then.startswith(f"id: {house.events(other)[-1].index}\n")
+
+
+def test_a_page_promises_nothing_that_is_still_being_written(house: House) -> None:
+    bob = house.actor("bob")
+    house.submit()
+    before = views.settled_event(house.desk, bob)
+    assert before == views.newest_event(house.desk, bob)
+    with psycopg.connect(house.database_url) as slow:
+        slow.execute("INSERT INTO audit_events (type, actor, at, detail) VALUES ('run.failed', 'x', now(), '{}')")
+        house.submit()
+        assert views.settled_event(house.desk, bob) == before
+        assert views.newest_event(house.desk, bob) > before
+        slow.commit()
+    assert views.settled_event(house.desk, bob) == views.newest_event(house.desk, bob)
+
+
+def test_a_stream_that_cannot_ask_what_there_is_has_the_page_look(house: House) -> None:
+    hub = hub_of(house)
+
+    def away() -> int:
+        raise UnavailableError("The database is away.", "Wait.")
+
+    async def first() -> str:
+        stream = hub.follow(EVERYTHING, last=7, newest=away)
+        said = await anext(stream)
+        await stream.aclose()  # type: ignore[attr-defined]
+        return said
+
+    said = apart(first())
+    hub.stop()
+    assert "event: changed" in said
+    assert "id:" not in said
+
+
+@pytest.mark.parametrize("path", ["/", "/runs", "/models", "/models/fraud-detector", "/deployments", "/audit"])
+def test_every_live_list_says_up_to_which_event_it_shows_everything(house: House, path: str) -> None:
+    house.submit()
+    page = Browser(house).sign_in("erin").get(path)
+    newest = views.newest_event(house.desk, house.actor("erin"))
+    assert f'data-live="/live" data-live-last="{newest}"' in page.text

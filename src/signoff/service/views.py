@@ -210,6 +210,22 @@ def find_run(desk: Desk, actor: Actor, run_id: str) -> str:
         return find_run_id(tx, actor, run_id)
 
 
+def newest_event(desk: Desk, actor: Actor, *, run_id: str | None = None) -> int:
+    """The index of the newest audit event, of the run `run_id` where one is named; 0 where there is none."""
+    if run_id is not None:
+        return next((event.index or 0 for event in list_audit(desk, actor, run_id=run_id, limit=1)), 0)
+    authorize(actor, Do.READ)
+    with desk.database.begin() as tx:
+        return audit_log.find_newest(tx)
+
+
+def settled_event(desk: Desk, actor: Actor) -> int:
+    """The index of the audit event up to which a page that is read from now on shows everything."""
+    authorize(actor, Do.READ)
+    with desk.database.begin() as tx:
+        return audit_log.find_settled(tx)
+
+
 def follow_run(desk: Desk, actor: Actor, run_id: str, *, after: int) -> list[AuditEvent]:
     """The run's events since index `after`, oldest first."""
     with desk.database.read() as tx:

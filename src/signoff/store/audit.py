@@ -7,7 +7,7 @@ from contextvars import ContextVar
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
 
 from signoff.domain.audit import AuditEvent, Event
 from signoff.domain.evidence import to_plain
@@ -18,6 +18,10 @@ REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
 """The id of the request that is being answered; it is written into every audit event."""
 
 _INSERT = insert(audit_events)
+_UNDER_WAY = 30
+"""So many events at most are taken to be written at once."""
+_NEWEST = select(func.max(audit_events.c.index))
+_LAST = select(audit_events.c.index).order_by(audit_events.c.index.desc()).limit(_UNDER_WAY)
 _INSERT_NUMBERED = _INSERT.returning(audit_events.c.index, sort_by_parameter_order=True)
 
 
@@ -47,6 +51,26 @@ def add_events(tx: Transaction, events: Iterable[AuditEvent]) -> None:
     else:
         indexes = tx.scalars(_INSERT_NUMBERED, rows)
         heard += [replace(event, index=index) for event, index in zip(written, indexes, strict=True)]
+
+
+def find_newest(tx: Transaction) -> int:
+    """The index of the newest event; 0 while there is none."""
+    return int(tx.scalar(_NEWEST) or 0)
+
+
+def find_settled(tx: Transaction) -> int:
+    """The newest index up to which no event is still to come, as far as the last `_UNDER_WAY` tell; 0 without any.
+
+    Indices are given before transactions commit, so a number left out may still come; it stays out where one was
+    rolled back.
+    """
+    found = list(tx.scalars(_LAST))
+    settled = found[-1] if found else 0
+    for index in reversed(found):
+        if index > settled + 1:
+            break
+        settled = index
+    return int(settled)
 
 
 def list_events(

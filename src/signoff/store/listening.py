@@ -48,6 +48,11 @@ class Listening:
         """Begin to listen, in the background."""
         self._thread.start()
 
+    @property
+    def listens(self) -> bool:
+        """Whether it hears what is committed now."""
+        return self._listens.is_set()
+
     def wait_until_it_listens(self, timeout: float) -> bool:
         """Whether it listens within `timeout` seconds."""
         return self._listens.wait(timeout)

@@ -34,6 +34,7 @@ def list_audit(
     """Events, newest first; of everything for auditors and administrators, of one run for whoever may read it."""
     asked = {"run": run.strip(), "model": model.strip(), "type": type, "actor": by.strip()}
     check_type(type or None)
+    newest = views.settled_event(desk, actor)
     found = views.list_audit(
         desk,
         actor,
@@ -56,6 +57,7 @@ def list_audit(
         asked=asked,
         types=[event.value for event in Event],
         is_first=cursor is None,
+        newest=newest,
     )
 
 

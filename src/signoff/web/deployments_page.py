@@ -12,7 +12,7 @@ from signoff.domain.access import Do, Resource, why_not
 from signoff.domain.actor import Actor
 from signoff.domain.environment import Deployment, DeploymentStatus, Environment
 from signoff.domain.errors import SignoffError
-from signoff.service import catalogue, emergencies, rollbacks
+from signoff.service import catalogue, emergencies, rollbacks, views
 from signoff.service.desk import Desk
 from signoff.web.page import redirect, render
 from signoff.web.visitor import DeskOf, SignedIn
@@ -111,6 +111,7 @@ def _page(
     typed: dict[str, str] | None = None,
 ) -> Response:
     wanted = model.strip() or None
+    newest = views.settled_event(desk, actor)
     history = catalogue.list_deployments(desk, actor, model=wanted, limit=_HISTORY)
     now = desk.clock()
     columns = [
@@ -132,6 +133,7 @@ def _page(
         model=model,
         problem=problem,
         typed=typed or {},
+        newest=newest,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Query, Request
@@ -34,35 +35,33 @@ def hub_of(state: State, desk: Desk) -> Hub:
     return hub
 
 
-def _run_newest(run_id: str, desk: DeskOf, actor: SignedIn) -> tuple[str, int]:
-    """The run's whole id and its newest event, before the stream begins."""
-    found = views.find_run(desk, actor, run_id)
-    newest = views.list_audit(desk, actor, run_id=found, limit=1)
-    return found, (newest[0].index or 0) if newest else 0
+def _found(run_id: str, desk: DeskOf, actor: SignedIn) -> str:
+    """The run's whole id, before the stream begins."""
+    return views.find_run(desk, actor, run_id)
 
 
 @router.get("/runs/{run_id}/live")
 async def follow_run(
     request: Request,
     desk: DeskOf,
-    found: Annotated[tuple[str, int], Depends(_run_newest)],
+    actor: SignedIn,
+    found: Annotated[str, Depends(_found)],
     last_event_id: LastEvent = 0,
     last: Last = 0,
 ) -> StreamingResponse:
     """Tells that something about the run changed; resumes after `Last-Event-ID`."""
-    run_id, newest = found
-    stream = hub_of(request.app.state, desk).follow(run_id, last=last_event_id or last, newest=newest)
-    return _answer(stream)
+    newest = partial(views.newest_event, desk, actor, run_id=found)
+    return _answer(hub_of(request.app.state, desk).follow(found, last=last_event_id or last, newest=newest))
 
 
 @router.get("/live")
 async def follow_everything(
-    request: Request, desk: DeskOf, actor: SignedIn, last_event_id: LastEvent = 0
+    request: Request, desk: DeskOf, actor: SignedIn, last_event_id: LastEvent = 0, last: Last = 0
 ) -> StreamingResponse:
-    """Tells lists that something changed somewhere; one that was away is told so."""
+    """Tells lists that something changed somewhere, also between the page and its stream; resumes likewise."""
     authorize(actor, Do.READ)
-    missed = last_event_id + 1 if last_event_id else 0
-    return _answer(hub_of(request.app.state, desk).follow(EVERYTHING, last=last_event_id, newest=missed))
+    newest = partial(views.newest_event, desk, actor)
+    return _answer(hub_of(request.app.state, desk).follow(EVERYTHING, last=last_event_id or last, newest=newest))
 
 
 def _answer(stream: object) -> StreamingResponse:

@@ -18,6 +18,7 @@ MOST = 50
 @router.get("/")
 def inbox(request: Request, desk: DeskOf, actor: SignedIn) -> Response:
     """The page."""
+    newest = views.settled_event(desk, actor)  # before everything else: what comes in between is told by the stream
     found = views.list_inbox(desk, actor, limit=MOST)
     mine = [item for item in found if item.standing.can_decide]
     others = [item for item in found if not item.standing.can_decide]
@@ -32,4 +33,5 @@ def inbox(request: Request, desk: DeskOf, actor: SignedIn) -> Response:
         can_submit=can_submit,
         server=desk.url,
         most=MOST,
+        newest=newest,
     )

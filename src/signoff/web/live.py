@@ -11,6 +11,7 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
+from signoff.domain.errors import UnavailableError
 from signoff.store.listening import Heard, Listening
 
 EVERYTHING = "*"
@@ -18,6 +19,7 @@ EVERYTHING = "*"
 STAYS = 15 * 60.0
 """Seconds that one stream lasts; the browser comes back, and is asked again who it is."""
 _PING_EVERY = 15.0
+_PATIENCE = 5.0
 _AT_MOST_EVERY = 0.3
 _OF_LISTS_AT_MOST_EVERY = 2.0
 
@@ -48,20 +50,27 @@ class Hub:
         return sum(len(found) for found in self._followers.values())
 
     async def follow(
-        self, topic: str, *, last: int = 0, newest: int = 0, stays: float = STAYS, ping: float = _PING_EVERY
+        self,
+        topic: str,
+        *,
+        last: int = 0,
+        newest: Callable[[], int] = lambda: 0,
+        stays: float = STAYS,
+        ping: float = _PING_EVERY,
     ) -> AsyncIterator[str]:
         """Server-sent events about `topic` (a run's id, or `EVERYTHING`), as text.
 
-        `last` is what the page was told last, `newest` what there is: a page that missed something is told at once.
+        `last` is what the page was told last, `newest` asks what there is: a page that missed something is told at
+        once. It is asked when this page is told of whatever comes, so that nothing falls between the two.
         """
         loop = asyncio.get_running_loop()
-        self._start(loop)
         mine = _Follower(topic)
         self._followers.setdefault(topic, set()).add(mine)
         ends = loop.time() + stays
         pause = _OF_LISTS_AT_MOST_EVERY if topic == EVERYTHING else _AT_MOST_EVERY
         try:
-            yield f"retry: 2000\nid: {newest}\nevent: {'changed' if 0 < last < newest else 'hello'}\ndata: {newest}\n\n"
+            await self._start(loop)
+            yield await self._greeting(last, newest)
             while loop.time() < ends:
                 try:
                     await asyncio.wait_for(mine.wakes.wait(), min(ping, ends - loop.time()))
@@ -83,12 +92,23 @@ class Hub:
         if listening is not None:
             listening.stop()
 
-    def _start(self, loop: asyncio.AbstractEventLoop) -> None:
+    async def _start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Return when every change is heard; or after a while, for the gap is told when the connection is there."""
         with self._lock:
             self._loop = loop
             if self._listening is None:
                 self._listening = self._listen(self._heard)
                 self._listening.start()
+            listening = self._listening
+        if not listening.listens:
+            await asyncio.to_thread(listening.wait_until_it_listens, _PATIENCE)
+
+    async def _greeting(self, last: int, newest: Callable[[], int]) -> str:
+        try:
+            there = await asyncio.to_thread(newest)
+        except UnavailableError:
+            return "retry: 2000\nevent: changed\ndata: 0\n\n"
+        return f"retry: 2000\nid: {there}\nevent: {'changed' if 0 < last < there else 'hello'}\ndata: {there}\n\n"
 
     def _heard(self, heard: Heard | None) -> None:
         """In the thread that listens."""

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import Response
 
 from signoff.domain.access import Do, Resource, why_not
-from signoff.service import catalogue, revocations
+from signoff.service import catalogue, revocations, views
 from signoff.service.deployed import Deployed
 from signoff.service.timeline import get_timeline
 from signoff.web.page import redirect, render
@@ -24,18 +24,28 @@ def list_models(
     request: Request, desk: DeskOf, actor: SignedIn, after: Annotated[str | None, Query(max_length=255)] = None
 ) -> Response:
     """Every model that the reader may see, by name."""
+    newest = views.settled_event(desk, actor)
     found = catalogue.list_models(desk, actor, after=after, limit=_PAGE)
     following = f"/models?{urlencode({'after': found[-1].name})}" if len(found) == _PAGE else None
     warned = {model.name for model in found for one in model.deployments if isinstance(one, Deployed) and one.warning}
-    return render(request, "model_list.html", found=found, following=following, warned=warned, is_first=after is None)
+    return render(
+        request,
+        "model_list.html",
+        found=found,
+        following=following,
+        warned=warned,
+        is_first=after is None,
+        newest=newest,
+    )
 
 
 @router.get("/models/{name}")
 def show_model(request: Request, name: str, desk: DeskOf, actor: SignedIn) -> Response:
     """One model."""
+    newest = views.settled_event(desk, actor)
     timeline = get_timeline(desk, actor, name)
     can_revoke = why_not(actor, Do.REVOKE, Resource(name)) is None
-    return render(request, "model.html", timeline=timeline, can_revoke=can_revoke)
+    return render(request, "model.html", timeline=timeline, can_revoke=can_revoke, newest=newest)
 
 
 @router.post("/models/{name}/versions/{version}/revoke")

@@ -174,6 +174,7 @@ def _page(
     problem: SignoffError | None = None,
     seen: str | None = None,
 ) -> Response:
+    newest = views.newest_event(desk, actor, run_id=run_id)  # first: what comes after, the stream tells
     view = views.get_run(desk, actor, run_id)
     run = view.line.run
     gate, explanation = views.explain_gate(desk, actor, run.id, step, person=actor.name)
@@ -183,7 +184,6 @@ def _page(
     found = [view.evidence[d] for d in gate.subject.evidence_digests if d in view.evidence]
     changed = what_changed(desk, actor, run.id, gate.attempt)
     mine = next((one for one in explanation.people if one.person == actor.name), None)
-    newest = views.list_audit(desk, actor, run_id=run.id, limit=1)
     live = changed.live if changed.live != gate.subject.version else None
     is_stale = isinstance(problem, SubjectChangedError | GateClosedError)
     return render(
@@ -215,7 +215,7 @@ def _page(
         problem=problem,
         is_stale=is_stale,
         became=_became(view, seen, gate) if is_stale else (),
-        newest=newest[0].index if newest else 0,
+        newest=newest,
     )
 
 

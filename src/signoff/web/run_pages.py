@@ -48,6 +48,7 @@ def list_runs(
     """Every run that the reader may see, newest first."""
     if state and state not in STATES:
         raise InvalidError(f"There is no state called {state[:30]}.", f"The states are {', '.join(STATES)}.")
+    newest = views.settled_event(desk, actor)
     lines = views.list_runs(
         desk,
         actor,
@@ -64,7 +65,14 @@ def list_runs(
         following = f"/runs?{urlencode({name: value for name, value in wanted.items() if value})}"
     asked = {"state": state, "model": model, "person": person}
     return render(
-        request, "runs.html", lines=lines, following=following, asked=asked, states=STATES, is_first=cursor is None
+        request,
+        "runs.html",
+        lines=lines,
+        following=following,
+        asked=asked,
+        states=STATES,
+        is_first=cursor is None,
+        newest=newest,
     )
 
 
@@ -83,10 +91,10 @@ def _page(
     problem: SignoffError | None = None,
     typed: Mapping[str, str] | None = None,
 ) -> Response:
+    events = views.list_audit(desk, actor, run_id=run_id, limit=100)  # first: what comes after, the stream tells
     view = views.get_run(desk, actor, run_id)
     run = view.line.run
     present = view.attempts[-1]
-    events = views.list_audit(desk, actor, run_id=run.id, limit=100)
     found = [view.evidence[s.evidence_digest] for s in present.steps if s.evidence_digest in view.evidence]
     now = desk.clock()
     waits = run.open_gate

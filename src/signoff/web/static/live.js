@@ -43,7 +43,6 @@
     stream.onopen = () => {
       clearInterval(polling);
       document.body.dataset.live = "yes";
-      if (!live.dataset.liveLast) changed(); // what happened between the page and the stream was told to nobody
     };
     stream.onerror = () => {
       document.body.dataset.live = "no";
