@@ -87,7 +87,7 @@ def test_where_nothing_may_serve_again_a_rollback_says_what_it_passed_over(house
     revoke(house, "1")
     with house.unchanged():
         answer = house.as_("bob").post(ROLLBACK, {"why": "x"})
-    said = refused(answer, 404, "no_former_version")
+    said = refused(answer, 409, "no_former_version")
     assert said.startswith("No version of fraud-detector that may serve again was live in production before v2.")
     assert "v1 was revoked by carol" in said
 
@@ -223,7 +223,7 @@ def test_an_approval_for_elsewhere_does_not_bring_a_revoked_version_back_where_t
         (f"{PATH}/1/revoke", {"why": " "}, 422, "reason_required", "A revocation needs a reason."),
         (f"{PATH}/9/revoke", WHY, 404, "model_not_found", "No run was ever about fraud-detector v9."),
         (f"{PATH}/2/revoke", WHY, 409, "nothing_to_revoke", "Nobody's approval of fraud-detector v2 stands"),
-        (LIVE.replace("production", "staging"), WHY, 404, "nothing_live", "is live in staging"),
+        (LIVE.replace("production", "staging"), WHY, 409, "nothing_live", "is live in staging"),
         (LIVE.replace("production", "mars"), WHY, 422, "unknown_environment", "called mars"),
     ],
 )

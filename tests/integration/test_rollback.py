@@ -65,7 +65,7 @@ def test_a_second_rollback_goes_further_back_and_not_forward(house: House) -> No
         assert live(house) == expected
     with house.unchanged():
         answer = house.as_("bob").post(PATH, {"why": "x"})
-    assert "was live in production before v1" in refused(answer, 404, "no_former_version")
+    assert "was live in production before v1" in refused(answer, 409, "no_former_version")
 
 
 def test_repeating_the_job_is_harmless(house: House) -> None:
@@ -88,8 +88,8 @@ def test_repeating_the_job_is_harmless(house: House) -> None:
         (PATH, {"why": "x", "to": "9"}, 404, "never_live", "was never live"),
         (PATH, {"why": "  "}, 422, "reason_required", "needs a reason"),
         (PATH.replace("production", "mars"), {"why": "x"}, 422, "unknown_environment", "called mars"),
-        (PATH.replace("production", "staging"), {"why": "x"}, 404, "nothing_live", "is live in staging"),
-        (PATH.replace(MODEL, "churn"), {"why": "x"}, 404, "nothing_live", "of churn is live"),
+        (PATH.replace("production", "staging"), {"why": "x"}, 409, "nothing_live", "is live in staging"),
+        (PATH.replace(MODEL, "churn"), {"why": "x"}, 409, "nothing_live", "of churn is live"),
     ],
 )
 def test_a_rollback_to_nowhere_is_refused(

@@ -74,6 +74,8 @@ def test_a_wrong_file_is_shown_with_caret_and_hint_and_not_sent(type_: Type, ser
         "      |                        ^^^^ write ['soon']\n"
     )
     assert server.seen == []
+    document = type_("environment", "apply", "-f", "environments.yaml", "--json").document
+    assert [(e["line"], e["column"]) for e in document["errors"]] == [(2, 24)]
 
 
 def test_a_file_that_is_not_there_is_named(type_: Type) -> None:

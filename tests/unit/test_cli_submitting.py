@@ -27,12 +27,15 @@ def test_a_reference_is_submitted_with_the_file_beside_it(type_: Type, server: F
     )
     assert server.body("POST", "/runs") == {
         "pipeline": GOOD,
+        "filename": "signoff.yaml",
         "folder_name": "folder",
         "model": "models:/fraud/3",
         "note": "-- a note",
         "metrics": {"auc": 0.9},
     }
-    assert type_("submit", "models:/fraud/3", "-q").out == "abc123\n"
+    Path("other.yaml").write_text(GOOD)
+    assert type_("submit", "models:/fraud/3", "-q", "-f", "other.yaml").out == "abc123\n"
+    assert server.body("POST", "/runs")["filename"] == "other.yaml"
     assert type_("submit", "models:/fraud/3", "--json").document["id"] == "abc123"
 
 

@@ -362,6 +362,7 @@ def test_a_reference_is_sent_as_it_is_and_a_pipeline_without_commands_alone(tmp_
     assert isinstance(found, signoff.Run)
     assert server.body("POST", "/runs") == {
         "pipeline": "steps: []",
+        "filename": "signoff.yaml",
         "folder_name": "fraud",
         "model": "models:/fraud/3",
         "note": "n",

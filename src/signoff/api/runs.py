@@ -56,6 +56,7 @@ def submit_run(body: SubmitRequest, desk: DeskOf, actor: ActorOf, idempotency_ke
         submission.Submission(
             pipeline=body.pipeline,
             offer=submission.Offer(body.model, body.upload, body.metrics),
+            filename=body.filename,
             folder_name=body.folder_name,
             snapshot=body.snapshot,
             note=body.note,

@@ -13,6 +13,7 @@ from signoff.cli.exits import Exit
 from signoff.cli.options import NOTHING, Common, connect
 from signoff.cli.screen import Screen, safe
 from signoff.cli.table import table
+from signoff.domain.environment_errors import EnvironmentsFileError
 from signoff.domain.errors import InvalidError
 from signoff.domain.span import span
 
@@ -120,7 +121,7 @@ def apply(
     found, problems = read_environments(content, filename=str(file))
     if found is None:
         print("\n".join(problem.text() for problem in problems), file=sys.stderr)
-        raise InvalidError(f"{file} was not applied.", "Mend what is said above.")
+        raise EnvironmentsFileError(f"{file} was not applied.", "Mend what is said above.", problems)
     with connect(common) as client:
         request = EnvironmentsRequest(document=content.decode(), filename=str(file)[-200:], force=force)
         applied = client.apply_environments(request)

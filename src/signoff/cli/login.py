@@ -43,7 +43,7 @@ def login(
 ) -> int:
     """Sign in to a server. With --token, keep that token for it."""
     screen = Screen(common)
-    url = _server(server, common)
+    url = server_of(server, common)
     if common.person is not None:
         raise InvalidError("--as does not go with login.", "Whoever confirms the code in the browser is signed in.")
     if ci and common.token is not None:
@@ -75,7 +75,7 @@ def logout(
     logins = Logins(read_home().path)
     if everywhere and server is not None:
         raise InvalidError("--all and a server were given.", "Leave one of them out.")
-    servers = [found.server for found in logins.list()] if everywhere else [_server(server, common)]
+    servers = [found.server for found in logins.list()] if everywhere else [server_of(server, common)]
     ended: list[str] = []
     for url in servers:
         problem = _end(logins, url)
@@ -117,7 +117,7 @@ def _end(logins: Logins, url: str) -> str | None:
     return None
 
 
-def _server(server: str | None, common: Common) -> str:
+def server_of(server: str | None, common: Common) -> str:
     """The address that was given, or that every other command would use."""
     from signoff.sdk.locate import address, read_home, setting
     from signoff.sdk.logins import Logins

@@ -118,7 +118,9 @@ def show_error(error: SignoffError, *, as_json: bool) -> None:
             "code": error.code,
             "detail": error.what,
             "hint": error.hint,
-            "errors": [place.model_dump(mode="json") for place in errors],
+            # Those that the server found, or those that this command found in a file.
+            "errors": [place.model_dump(mode="json") for place in errors]
+            or [problem.as_json() for problem in getattr(error, "problems", ())],
             "request_id": request_id,
         }
         print(json.dumps(problem, ensure_ascii=False))

@@ -17,7 +17,7 @@ from signoff.domain.errors import InvalidError, PipelineError
 if TYPE_CHECKING:
     from signoff.domain.pipeline import Pipeline
     from signoff.sdk.client import Client
-    from signoff.wire.runs import RunBody
+    from signoff.wire.runs import RunBody, SubmitRequest
 
 FileOption = Annotated[Path, Parameter(name=("-f", "--file"), help="The pipeline file. Default: ./signoff.yaml.")]
 NoteOption = Annotated[MessageOption, Parameter(help="A note for the approvers.")]
@@ -78,8 +78,8 @@ def resubmit(
     from signoff.sdk.offer import choose_model
     from signoff.wire.runs import ResubmitRequest
 
-    seconds = _seconds(timeout)
-    claimed = _read_metrics(metrics)
+    seconds = seconds_of(timeout)
+    claimed = read_metrics(metrics)
     said = dict(_read_answer(text) for text in answer or ())
     with connect(common) as client:
         chosen = {} if model is None else choose_model(client, model)
@@ -97,25 +97,41 @@ def _start(
     timeout: str | None,
     common: Common,
 ) -> int:
+    screen = Screen(common)
+    seconds = seconds_of(timeout)
+    claimed = read_metrics(metrics)
+    text, pipeline = read_pipeline(file, screen)
+    with connect(common) as client:
+        request = request_for(client, file, text, pipeline, screen, model=model, note=note, metrics=claimed)
+        return _follow(client, client.submit(request), wait=wait, seconds=seconds, common=common)
+
+
+def request_for(
+    client: Client,
+    file: Path,
+    text: str,
+    pipeline: Pipeline,
+    screen: Screen,
+    *,
+    model: str | None,
+    note: str,
+    metrics: dict[str, Any] | None,
+) -> SubmitRequest:
+    """What starts a run of the pipeline in `file`; the folder that its commands need and local files are uploaded."""
     from signoff.sdk.offer import choose_model
     from signoff.sdk.submission import upload_folder
     from signoff.wire.runs import SubmitRequest
 
-    screen = Screen(common)
-    seconds = _seconds(timeout)
-    claimed = _read_metrics(metrics)
-    text, pipeline = _read_pipeline(file, screen)
     folder = (file if file.is_dir() else file.parent).resolve()
-    with connect(common) as client:
-        request = SubmitRequest(
-            pipeline=text,
-            folder_name=folder.name or None,
-            snapshot=upload_folder(client, folder, screen.note) if _runs_commands(pipeline) else None,
-            note=note,
-            metrics=claimed,
-            **({} if model is None else choose_model(client, model)),
-        )
-        return _follow(client, client.submit(request), wait=wait, seconds=seconds, common=common)
+    return SubmitRequest(
+        pipeline=text,
+        filename=DEFAULT_FILE if file.is_dir() else file.name[-200:],
+        folder_name=folder.name or None,
+        snapshot=upload_folder(client, folder, screen.note) if _runs_commands(pipeline) else None,
+        note=note,
+        metrics=metrics,
+        **({} if model is None else choose_model(client, model)),
+    )
 
 
 def _follow(client: Client, body: RunBody, *, wait: bool, seconds: float | None, common: Common) -> int:
@@ -136,7 +152,7 @@ def _follow(client: Client, body: RunBody, *, wait: bool, seconds: float | None,
     return Exit.DONE
 
 
-def _read_pipeline(file: Path, screen: Screen) -> tuple[str, Pipeline]:
+def read_pipeline(file: Path, screen: Screen) -> tuple[str, Pipeline]:
     """The file's text and what it says; every problem is said before anything is sent."""
     text, reading = read_file(file)
     problems = "\n".join(problem.text() for problem in reading.problems)
@@ -156,7 +172,8 @@ def _runs_commands(pipeline: Pipeline) -> bool:
     return any(getattr(step, "command", None) is not None for step in pipeline.steps)
 
 
-def _read_metrics(file: Path | None) -> dict[str, Any] | None:
+def read_metrics(file: Path | None) -> dict[str, Any] | None:
+    """The metrics that the caller claims, from a JSON file."""
     if file is None:
         return None
     hint = 'Write a JSON object such as {"accuracy": 0.93}.'
@@ -179,7 +196,8 @@ def _read_answer(text: str) -> tuple[str, str]:
     return key.strip(), words.strip()
 
 
-def _seconds(timeout: str | None) -> float | None:
+def seconds_of(timeout: str | None) -> float | None:
+    """A span such as 2h, in seconds."""
     from signoff.spec.duration import HINT, parse_duration
 
     if timeout is None:

@@ -85,13 +85,13 @@ def _tell(changes: Iterator[RunBody], screen: Screen) -> None:
     first = None
     for body in changes:
         first = first or body.attempt
-        for line in _lines(body, first):
+        for line in lines_of(body, first):
             if line not in said:
                 said.add(line)
                 screen.say(line)
 
 
-def _lines(body: RunBody, first: int) -> Iterator[str]:
+def lines_of(body: RunBody, first: int) -> Iterator[str]:
     """What is worth a line, in the order in which it happens, of attempt `first` and those that follow."""
     for attempt in body.attempts:
         if attempt.number < first:

@@ -14,7 +14,7 @@ class ReasonRequiredError(InvalidError):
     code = "reason_required"
 
 
-class NothingLiveError(NotFoundError):
+class NothingLiveError(ConflictError):
     """No version of the model is live in the environment."""
 
     code = "nothing_live"
@@ -26,7 +26,7 @@ class NeverLiveError(NotFoundError):
     code = "never_live"
 
 
-class NoFormerVersionError(NotFoundError):
+class NoFormerVersionError(ConflictError):
     """There is no version to go back to."""
 
     code = "no_former_version"

@@ -48,6 +48,7 @@ def submit(
     server = client or connect()
     request = SubmitRequest(
         pipeline=text,
+        filename=file.name[-200:],
         folder_name=file.resolve().parent.name or None,
         snapshot=upload_folder(server, file.resolve().parent) if _RUNS_COMMANDS.search(text) else None,
         note=note,

@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -58,10 +59,11 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """What starts a run. `pipeline` is the file's text, `snapshot` the digest of its packed folder."""
+    """What starts a run. `pipeline` is the text of the file `filename`, `snapshot` the digest of its packed folder."""
 
     pipeline: str
     offer: Offer = Offer()
+    filename: str = "signoff.yaml"
     folder_name: str | None = None
     snapshot: str | None = None
     note: str = ""
@@ -85,7 +87,8 @@ def submit_run(desk: Desk, actor: Actor, submission: Submission) -> str:
             return known
         named = notifiable(tx)
         context = Known(people.get_directory(tx), get_environments(tx), actor.name, targets=named)
-    pipeline = load_pipeline(submission.pipeline, folder_name=submission.folder_name, context=context)
+    load = partial(load_pipeline, submission.pipeline, filename=submission.filename, folder_name=submission.folder_name)
+    pipeline = load(context=context)
     version = _offered(desk, actor, pipeline, submission.offer)
     model = version.model if version is not None else pipeline.model or pipeline.name
     authorize(actor, Do.SUBMIT, Resource(model))
@@ -93,7 +96,7 @@ def submit_run(desk: Desk, actor: Actor, submission: Submission) -> str:
     if version is not None:
         _check_servable(pipeline, context, version)
         with_model = replace(context, model=model, metrics=frozenset(version.metrics))
-        load_pipeline(submission.pipeline, folder_name=submission.folder_name, context=with_model)
+        load(context=with_model)
     at = desk.clock()
     run = Run(
         id=secrets.token_hex(6),
@@ -121,11 +124,12 @@ def submit_run(desk: Desk, actor: Actor, submission: Submission) -> str:
             raise SnapshotError(
                 f"The folder {submission.snapshot} was not uploaded to this server.", "POST it to /snapshots first."
             )
+        environments = get_environments(tx)
         if version is not None:
             makers = _makers(tx, version, actor.name)
             run = replace(run, attempt=replace(run.attempt, contributors=makers))
-            check_satisfiable(pipeline, model, makers, get_environments(tx), people.get_directory(tx))
-        check_promoted(tx, run, get_environments(tx))
+            check_satisfiable(pipeline, model, makers, environments, people.get_directory(tx))
+        check_promoted(tx, run, environments)
         pipelines.set_pipeline(tx, pipeline, submission.pipeline, at=at)
         runs.add_run(tx, run, at=at, audit=[submitted])
         if submission.idempotency_key is not None:

@@ -13,13 +13,16 @@ from signoff.wire.gates import GateBody
 
 
 class SubmitRequest(Request):
-    """Starts a run. `pipeline` is the file's text; `snapshot` the digest of its packed folder, uploaded before.
+    """Starts a run. `pipeline` is the text of the file called `filename`; `snapshot` the digest of its packed folder.
+
+    The folder was uploaded before.
 
     Either `model` (``models:/name/3``, ``models:/name@alias``, ``runs:/id/path``), or `upload` (the digest of a packed
     model folder, uploaded before), or neither: then the pipeline's training step makes the version.
     """
 
     pipeline: str = Field(max_length=262_144)
+    filename: str = Field(default="signoff.yaml", max_length=200)
     folder_name: str | None = Field(default=None, max_length=200)
     snapshot: str | None = Field(default=None, pattern=r"^sha256:[0-9a-f]{64}$")
     model: str | None = Field(default=None, max_length=1_000)
