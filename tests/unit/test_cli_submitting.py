@@ -33,10 +33,15 @@ def test_a_reference_is_submitted_with_the_file_beside_it(type_: Type, server: F
         "note": "-- a note",
         "metrics": {"auc": 0.9},
     }
-    Path("other.yaml").write_text(GOOD)
-    assert type_("submit", "models:/fraud/3", "-q", "-f", "other.yaml").out == "abc123\n"
-    assert server.body("POST", "/runs")["filename"] == "other.yaml"
+    assert type_("submit", "models:/fraud/3", "-q").out == "abc123\n"
     assert type_("submit", "models:/fraud/3", "--json").document["id"] == "abc123"
+
+
+def test_a_file_of_another_name_is_sent_under_it(type_: Type, server: FakeServer) -> None:
+    Path("other.yaml").write_text(GOOD)
+    server.routes["POST", "/runs"] = run()
+    assert type_("submit", "models:/fraud/3", "-f", "other.yaml").status == 0
+    assert server.body("POST", "/runs")["filename"] == "other.yaml"
 
 
 def test_the_folder_is_sent_along_when_a_step_runs_something(type_: Type, server: FakeServer) -> None:
