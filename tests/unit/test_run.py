@@ -41,7 +41,6 @@ from signoff.domain.run import (
     RunStatus,
     StepRun,
     StepStatus,
-    is_deployment_ahead,
 )
 
 TRAINING, TEST, DEPLOYMENT = a_training(), a_test(), a_deployment_step()
@@ -245,12 +244,6 @@ def test_a_rejected_step_without_a_gate_is_a_broken_run() -> None:
     assert next_action(a_run(steps={"approve": StepStatus.REJECTED})) == Finish(
         RunStatus.ERRORED, "approve is rejected without a gate"
     )
-
-
-def test_a_deployment_is_ahead_until_it_is_done() -> None:
-    assert is_deployment_ahead(a_run())
-    assert not is_deployment_ahead(a_run(steps={"deploy": StepStatus.SUCCEEDED}))
-    assert not is_deployment_ahead(a_run(a_pipeline(TEST)))
 
 
 def test_every_status_has_its_transitions_and_nothing_leaves_a_final_one() -> None:

@@ -6,7 +6,7 @@ nobody passes on what was delegated to them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -31,11 +31,6 @@ class Delegation:
     def covers(self, at: datetime) -> bool:
         """Whether it holds at the moment `at`."""
         return self.since <= at < min(self.until, self.ended_at or self.until)
-
-
-def absent_for(delegations: Iterable[Delegation], delegate: str, at: datetime) -> tuple[str, ...]:
-    """Whom `delegate` may decide for at the moment `at`, by name."""
-    return tuple(sorted({d.person for d in delegations if d.delegate == delegate and d.covers(at)}))
 
 
 def check_can_delegate(

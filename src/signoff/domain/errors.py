@@ -152,12 +152,6 @@ class UnsatisfiableRuleError(InvalidError):
     code = "unsatisfiable_rule"
 
 
-class UnknownPersonError(InvalidError):
-    """A rule names somebody whom the server does not know."""
-
-    code = "unknown_person"
-
-
 class ModelNotFoundError(NotFoundError):
     """The model version named does not exist in the registry."""
 

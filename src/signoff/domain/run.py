@@ -202,8 +202,6 @@ class Run:
     error: str | None = None
     kind: RunKind = RunKind.RELEASE
     parent_id: str | None = None
-    is_deployed: bool = False
-    extra: Mapping[str, str] = field(default_factory=dict)
 
     def gate(self, step: str) -> Gate | None:
         """The newest round of the gate of `step` in the present attempt."""
@@ -227,11 +225,3 @@ def environments_ahead(run: Run) -> frozenset[str]:
     done = {StepStatus.SUCCEEDED, StepStatus.SKIPPED, StepStatus.CANCELLED}
     steps = (step for step in run.pipeline.steps if isinstance(step, DeploymentStep))
     return frozenset(step.environment for step in steps if run.attempt.step(step.name).status not in done)
-
-
-def is_deployment_ahead(run: Run) -> bool:
-    """Whether a deployment step of the present attempt is not done yet."""
-    return any(
-        isinstance(s, DeploymentStep) and run.attempt.step(s.name).status is not StepStatus.SUCCEEDED
-        for s in run.pipeline.steps
-    )

@@ -11,7 +11,6 @@ from datetime import datetime
 
 from signoff.domain.access import Do, Resource, authorize
 from signoff.domain.actor import Actor
-from signoff.domain.environment import Deployment
 from signoff.domain.gate import Decision, Gate, GateStatus, Verdict
 from signoff.service.catalogue import VersionLine, get_model
 from signoff.service.deployed import Deployed, deployed
@@ -96,8 +95,3 @@ def _why_unsigned(one: Deployed, closed: Sequence[Gate]) -> str:
     if lapsed is not None:
         return f"{what}, and its approval has expired: {lapsed.note or 'it was not given anew'}."
     return ""
-
-
-def is_unsigned(one: Deployment, timeline: ModelTimeline) -> bool:
-    """Whether `one` is among what the page of its model shows in red."""
-    return any(one.id == found.id for found, _ in timeline.unsigned)

@@ -89,11 +89,3 @@ class MeBody(Body):
     expires_at: Moment | None = None
     server: str
     version: str
-
-
-class CreatedBody(Body):
-    """The answer to a change that has no better body."""
-
-    ok: bool = True
-    id: str | None = None
-    detail: str = ""
