@@ -12,7 +12,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import create_engine
 
 from signoff.domain.errors import ConfigurationError, UnavailableError
-from signoff.store import account_tables, drift_tables, migrations, notification_tables
+from signoff.store import account_tables, drift_tables, migrations, notification_tables, trigger_tables
 from signoff.store.database import Database, sqlalchemy_url
 from signoff.store.migrate import is_current, upgrade
 from signoff.store.tables import metadata
@@ -20,6 +20,7 @@ from signoff.store.tables import metadata
 assert account_tables.sessions.metadata is metadata  # its tables are among them once it is imported
 assert notification_tables.targets.metadata is metadata
 assert drift_tables.drifts.metadata is metadata
+assert trigger_tables.watches.metadata is metadata
 
 
 def is_ours(_object: object, name: str | None, kind: str, *_: object) -> bool:
