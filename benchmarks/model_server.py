@@ -71,6 +71,10 @@ class NoTracking:
         """None."""
         return None
 
+    def list_aliases(self) -> Mapping[str, Mapping[str, str]]:
+        """None."""
+        return {}
+
     def set_alias(self, _: str, __: str, ___: str, /) -> None:
         """Nothing."""
 

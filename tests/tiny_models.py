@@ -82,6 +82,13 @@ class Aliases:
         version = self.aliases.get((model, alias))
         return self.versions[model, version] if version else None
 
+    def list_aliases(self) -> dict[str, dict[str, str]]:
+        self._answer()
+        found: dict[str, dict[str, str]] = {model: {} for model, _ in self.versions}
+        for (model, alias), version in self.aliases.items():
+            found[model][alias] = version
+        return found
+
     def set_alias(self, model: str, alias: str, version: str, /) -> None:
         self._answer()
         self.aliases[model, alias] = version

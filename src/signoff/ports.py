@@ -7,15 +7,19 @@ are `UnavailableError` (try again later) or `MachineryError`; refusals are their
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Any, Protocol, runtime_checkable
 
-from signoff.domain.environment import Environment
+from signoff.domain.chat import Press, Reply
+from signoff.domain.drift import Aliases, Sighting
+from signoff.domain.environment import DeploymentKind, Environment
 from signoff.domain.notice import Message
 from signoff.domain.target import Target
+from signoff.domain.trigger import Arrival
 from signoff.domain.version import Manifest, ModelVersion
 
 
@@ -61,11 +65,37 @@ class Tracking(Protocol):
     def alias(self, model: str, alias: str, /) -> ModelVersion | None:
         """The version behind `alias` now (digest computed from the bytes), or None."""
 
+    def list_aliases(self) -> Aliases:
+        """Every registered model -> its aliases -> the version that each is on, asked at one moment; no bytes are read.
+
+        Raises:
+            UnavailableError: the registry did not answer.
+        """
+
     def set_alias(self, model: str, alias: str, version: str, /) -> None:
         """Put `alias` on `version`; asking first makes repeating it harmless."""
 
     def set_tags(self, model: str, version: str, tags: Mapping[str, str], /) -> None:
         """Mirror `tags` (all named ``signoff.*``) on the version. Never read as truth."""
+
+
+class Arrivals(Protocol):
+    """What was registered lately, and taking it in."""
+
+    def newest(self, model: str, /) -> int:
+        """The number of the newest version of `model`; 0 when it has none, or does not exist yet."""
+
+    def newer_than(self, model: str, version: int, /) -> Sequence[Arrival]:
+        """Every version of `model` with a higher number, lowest first; deleted ones are not among them."""
+
+    def copy(self, version: ModelVersion, model: str, /) -> ModelVersion:
+        """A version of `model` with the bytes of `version`, in a place of signoff's own; found if it was made before.
+
+        It has the metrics and the lineage of `version`.
+
+        Raises:
+            DigestMismatchError: the bytes are no longer those of `version`.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +168,10 @@ class Runner(Protocol):
 class Release:
     """What to deploy: verified bytes in `path`, whose manifest digest is `version.digest`; approved by `run_id`.
 
-    `key` is the idempotency key (``run/step/attempt``); `approval` is the JSON that the model server shows as its
-    approval at ``/version``.
+    `key` is the idempotency key: the same when a worker takes over from one that died, another when a person asks
+    again. `approval` is the JSON that the model server shows as its approval at ``/version``. `former` is what the
+    environment serves at present; a deployer that has begun and fails goes back to it unless `may_go_back` is False.
+    What commands write goes to `log`; they end when `should_stop` returns a word.
     """
 
     key: str
@@ -147,6 +179,12 @@ class Release:
     version: ModelVersion
     path: Path
     approval: Mapping[str, Any] = field(default_factory=dict)
+    run_id: str = ""
+    kind: DeploymentKind = DeploymentKind.RUN
+    former: ModelVersion | None = None
+    may_go_back: bool = True
+    log: Log | None = None
+    should_stop: Callable[[], str | None] | None = None
 
 
 class Deployer(Protocol):
@@ -171,6 +209,18 @@ class Deployer(Protocol):
 
     def ensure(self, release: Release, /) -> str | None:
         """Bring back what should be live already (after a reboot); the same as `deploy` when it is not there."""
+
+
+@runtime_checkable
+class Observer(Protocol):
+    """A deployer that can tell what runs, whoever put it there. Of one that cannot only the alias is looked at."""
+
+    def observe(self, environment: Environment, models: Collection[str], aliases: Aliases, /) -> list[Sighting]:
+        """Everything that is seen in the environment: of `models`, and of others that it comes across.
+
+        `aliases` is what the registry says at this moment (`domain.drift.by_alias` reads it). What does not answer, or
+        is looked after on another machine, is left out: it is not drift.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +267,26 @@ class Notifier(Protocol):
             RefusedError: the receiver does not take this message; others may get through.
             UnavailableError: nothing gets through at present.
             InvalidError: the target cannot be used as it is.
+        """
+
+
+class Chat(Protocol):
+    """A chat service whose buttons come back: it is believed by its signature, and takes what one person is shown."""
+
+    def believe(self, body: bytes, *, timestamp: str, signature: str, now: datetime) -> Press | None:
+        """The button that somebody pressed; None where the service says something that asks for nothing.
+
+        Raises:
+            ChatSignatureError: it is not from the service, or of another time.
+            ChatCallError: it is, and cannot be read.
+        """
+
+    def reply(self, press: Press, reply: Reply, *, origins: Collection[str]) -> None:
+        """Show `reply` to whoever pressed, at an address of the service's own or of one of `origins`.
+
+        Raises:
+            ChatCallError: the address leads elsewhere.
+            UnavailableError: it was not taken.
         """
 
 

@@ -11,9 +11,10 @@ import pytest
 from signoff.adapters.deploy.alias import AliasDeployer
 from signoff.adapters.deploy.memory import MemoryDeployer
 from signoff.adapters.deploy.server import ServerDeployer, stop_all
+from signoff.domain.drift import SeenBy
 from signoff.domain.environment import LOCAL
 from signoff.domain.errors import DigestMismatchError, SignoffError, UnavailableError
-from signoff.ports import Deployer, Live, Release
+from signoff.ports import Deployer, Live, Observer, Release
 from tiny_models import Aliases, release_of, write_model
 
 
@@ -114,6 +115,26 @@ def test_ensure_brings_back_what_was_lost(bench: Bench, tmp_path: Path) -> None:
     assert current(bench) is None
     assert bench.deployer.ensure(bench.second) == address
     assert current(bench) == named(bench.second)
+
+
+def test_what_is_observed_is_what_was_deployed_whoever_tells_of_it(bench: Bench) -> None:
+    assert isinstance(bench.deployer, Observer)
+    bench.deployer.deploy(bench.first)
+    seen = bench.deployer.observe(LOCAL, {"fraud"}, bench.aliases.list_aliases())
+    assert {(one.model, one.version) for one in seen} == {("fraud", "1")}
+    assert {one.digest for one in seen} <= {None, bench.first.version.digest}
+    servers = [one for one in seen if one.seen_by is SeenBy.SERVER]
+    assert len(servers) == (0 if isinstance(bench.deployer, AliasDeployer) else 1)
+
+
+def test_an_alias_that_somebody_moved_is_observed_beside_what_runs(bench: Bench) -> None:
+    assert isinstance(bench.deployer, Observer)
+    bench.deployer.deploy(bench.first)
+    moved = {"fraud": {"champion": "2"}, "churn": {"champion": "1"}, "other": {"staging": "1"}}
+    seen = bench.deployer.observe(LOCAL, {"fraud"}, moved)
+    aliases = {(one.model, one.version) for one in seen if one.seen_by is SeenBy.ALIAS}
+    assert aliases == (set() if isinstance(bench.deployer, MemoryDeployer) else {("fraud", "2"), ("churn", "1")})
+    assert {one.version for one in seen if one.seen_by is SeenBy.SERVER} <= {"1"}
 
 
 def test_a_refusal_says_what_to_do(bench: Bench, tmp_path: Path) -> None:

@@ -490,6 +490,14 @@ def test_setting_an_alias_twice_is_harmless(registry: Both, model: str, folder: 
     assert registry.alias(model, "champion") == version
 
 
+def test_every_alias_of_every_model_is_told_at_once(registry: Both, model: str, folder: Path) -> None:
+    registry.resolve(str(folder), model)
+    assert registry.list_aliases()[model] == {}
+    registry.set_alias(model, "champion", "1")
+    registry.set_alias(model, "staging", "1")
+    assert registry.list_aliases()[model] == {"champion": "1", "staging": "1"}
+
+
 def test_an_alias_of_a_missing_version_is_refused(registry: Both, model: str, folder: Path) -> None:
     registry.resolve(str(folder), model)
     with pytest.raises(ModelNotFoundError, match="has no version 9"):

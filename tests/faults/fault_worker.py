@@ -95,6 +95,15 @@ class FolderRegistry:
         file = self._root / "aliases" / f"{model}.{alias}"
         return self._version(model, file.read_text()) if file.exists() else None
 
+    def list_aliases(self) -> dict[str, dict[str, str]]:
+        self._ask()
+        found: dict[str, dict[str, str]] = {}
+        for file in (self._root / "aliases").iterdir():
+            model, _, alias = file.name.partition(".")
+            if "." not in alias:
+                found.setdefault(model, {})[alias] = file.read_text()
+        return found
+
     def set_alias(self, model: str, alias: str, version: str, /) -> None:
         self._ask()
         hold(self._root, f"before-effect-{model}")

@@ -10,16 +10,22 @@ from datetime import datetime, time, timedelta
 from enum import StrEnum
 from typing import Literal
 
+from signoff.domain.deployer import CommandSpec, WebhookSpec
 from signoff.domain.pipeline import RuleSpec
 
 
 @dataclass(frozen=True, slots=True)
 class DeployerSpec:
-    """How an environment serves: move an alias, or run the model server (which moves its alias too)."""
+    """How an environment serves: by an alias alone, by the model server, or by what the team has.
 
-    type: Literal["alias", "server"] = "alias"
+    Whatever else it does, each moves its alias. `command` or `webhook` is there where that is the type.
+    """
+
+    type: Literal["alias", "server", "command", "webhook"] = "alias"
     alias: str = "champion"
     health_timeout: timedelta = timedelta(seconds=60)
+    command: CommandSpec | None = None
+    webhook: WebhookSpec | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +68,8 @@ class Environment:
     """A place that models are deployed to, with its protection rules.
 
     `step_up`: an approval for it counts only when its person confirmed that very decision with a passkey.
+    `chat_approval`: an approval for it may be given in a chat by a person whose account there is linked.
+    `self_heal`: where something else is found than what was signed off, that is put back.
     """
 
     name: str
@@ -74,6 +82,8 @@ class Environment:
     freeze: tuple[Freeze, ...] = ()
     break_glass: BreakGlass | None = None
     step_up: Literal["passkey"] | None = None
+    chat_approval: bool = False
+    self_heal: bool = False
 
     @property
     def is_protected(self) -> bool:
@@ -98,7 +108,8 @@ LOCAL = Environment("local", DeployerSpec(type="server", alias="champion"), acce
 class DeploymentStatus(StrEnum):
     """Where one deployment stands. One per (environment, model) is `live`.
 
-    `failed`: it could not be carried out. `unhealthy`: it could, and failed its health check.
+    `failed`: it could not be carried out. `unhealthy`: it could, and failed its health check. `restored`: it put back
+    what another deployment made live, which is live on.
     """
 
     DEPLOYING = "deploying"
@@ -107,14 +118,20 @@ class DeploymentStatus(StrEnum):
     FAILED = "failed"
     UNHEALTHY = "unhealthy"
     ROLLED_BACK = "rolled_back"
+    RESTORED = "restored"
 
 
 class DeploymentKind(StrEnum):
-    """Why a version was deployed."""
+    """Why a version was deployed.
+
+    `restore`: what was signed off is put back where something else was found. `adopted`: it was there before signoff.
+    """
 
     RUN = "run"
     ROLLBACK = "rollback"
     BREAK_GLASS = "break_glass"
+    RESTORE = "restore"
+    ADOPTED = "adopted"
 
 
 @dataclass(frozen=True, slots=True)

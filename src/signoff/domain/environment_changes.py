@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
-from signoff.domain.environment import BreakGlass, Environment, Freeze
+from signoff.domain.deployer import CommandSpec, SecretReference, WebhookSpec
+from signoff.domain.environment import BreakGlass, DeployerSpec, Environment, Freeze
 from signoff.domain.pipeline import RuleSpec
 from signoff.domain.span import span
 
@@ -18,20 +20,15 @@ def describe_changes(former: Mapping[str, Environment], following: Mapping[str, 
             lines.append(f"{name} is removed")
         elif before is None:
             lines.append(f"{name} is new")
-            lines += [f"{name}: {change}" for change in _changes(Environment(name, after.deployer), after)]
+            bare = replace(after.deployer, command=None, webhook=None)
+            lines += [f"{name}: {change}" for change in _changes(Environment(name, bare), after)]
         else:
             lines += [f"{name}: {change}" for change in _changes(before, after)]
     return tuple(lines)
 
 
 def _changes(before: Environment, after: Environment) -> Iterator[str]:
-    if before.deployer.type != after.deployer.type:
-        yield f"is deployed by {after.deployer.type} instead of {before.deployer.type}"
-    if before.deployer.alias != after.deployer.alias:
-        yield f"moves the alias {after.deployer.alias} instead of {before.deployer.alias}"
-    if before.deployer.health_timeout != after.deployer.health_timeout:
-        was, now = before.deployer.health_timeout, after.deployer.health_timeout
-        yield f"a new version has {span(now)} instead of {span(was)} to get healthy"
+    yield from _deployer(before.deployer, after.deployer)
     yield from _rules(before.rules, after.rules)
     yield from _requirements(before, after)
     if before.accept_claimed != after.accept_claimed:
@@ -42,8 +39,68 @@ def _changes(before: Environment, after: Environment) -> Iterator[str]:
     yield from (f"is no longer frozen {_window(window)}" for window in before.freeze if window not in after.freeze)
     if before.step_up != after.step_up:
         yield f"an approval {'now counts only when' if after.step_up else 'no longer has to be'} confirmed by a passkey"
+    if before.chat_approval != after.chat_approval:
+        yield f"an approval {_may(after.chat_approval)} be given in a chat"
+    if before.self_heal != after.self_heal:
+        yield f"what was signed off {'is' if after.self_heal else 'is no longer'} put back where something else runs"
     if before.break_glass != after.break_glass:
         yield _glass(after.break_glass)
+
+
+def _deployer(before: DeployerSpec, after: DeployerSpec) -> Iterator[str]:
+    if before.type != after.type:
+        yield f"is deployed by {after.type} instead of {before.type}"
+    if before.alias != after.alias:
+        yield f"moves the alias {after.alias} instead of {before.alias}"
+    if before.health_timeout != after.health_timeout:
+        was, now = before.health_timeout, after.health_timeout
+        yield f"a new version has {span(now)} instead of {span(was)} to get healthy"
+    if after.command is not None:
+        yield from _command(before.command, after.command)
+    if after.webhook is not None:
+        yield from _webhook(before.webhook, after.webhook)
+
+
+def _command(before: CommandSpec | None, after: CommandSpec) -> Iterator[str]:
+    """Values of variables stay unsaid: whoever reads the history need not know them."""
+    was = before or CommandSpec(())
+    for what, had, has in (
+        ("deploys", was.run, after.run),
+        ("goes back", was.rollback, after.rollback),
+        ("asks for health", was.health, after.health),
+    ):
+        if had != has:
+            yield f"{what} by {_line(has)}{f' instead of {_line(had)}' if before else ''}"
+    if was.env != after.env:
+        names = sorted(name for name in {*was.env, *after.env} if was.env.get(name) != after.env.get(name))
+        yield f"gives the command another {', '.join(names)}"
+    if was.secrets != after.secrets:
+        yield f"takes {_secrets(after.secrets)}"
+    if was.timeout != after.timeout:
+        yield f"a deployment may take {span(after.timeout)} instead of {span(was.timeout)}"
+
+
+def _line(words: tuple[str, ...]) -> str:
+    return f"`{' '.join(words)}`" if words else "nothing"
+
+
+def _secrets(secrets: Mapping[str, SecretReference]) -> str:
+    return ", ".join(f"{name} from {found.where}" for name, found in sorted(secrets.items())) or "no secret"
+
+
+def _webhook(before: WebhookSpec | None, after: WebhookSpec) -> Iterator[str]:
+    """Of an address only what may be shown of it."""
+    if before is None or before.shown_url != after.shown_url:
+        yield f"asks {after.shown_url}{f' instead of {before.shown_url}' if before else ''}"
+    elif before.url != after.url:
+        yield f"asks another address of {after.shown_url}"
+    if before is None or before.secret != after.secret:
+        yield f"signs with the secret in {after.secret.where}"
+    was = before or WebhookSpec(after.url, after.secret)
+    if was.health_url != after.health_url:
+        yield f"{'asks another address' if after.health_url else 'no longer asks'} for health"
+    if was.timeout != after.timeout:
+        yield f"a deployment may take {span(after.timeout)} instead of {span(was.timeout)}"
 
 
 def _rules(before: tuple[RuleSpec, ...], after: tuple[RuleSpec, ...]) -> Iterator[str]:

@@ -7,14 +7,14 @@ from functools import partial
 
 from signoff.domain.environment import Deployment, DeploymentStatus
 from signoff.domain.errors import SignoffError
-from signoff.engine import emergencies, freezes, notifying
+from signoff.engine import drift, emergencies, freezes, notifying, watching
 from signoff.engine.deadlines import keep_deadlines, moment_to_act
 from signoff.engine.deploying_by_hand import BY_HAND
 from signoff.engine.jobs import RUNS_QUEUE, wake_by_hand, wake_run
 from signoff.engine.machinery import LOG, Machinery
 from signoff.engine.settling import settle_gates
 from signoff.ports import Release
-from signoff.store import accounts, deployments, devices, evidence, people, queue, trusts
+from signoff.store import accounts, chat, deployments, devices, evidence, people, queue, trusts
 from signoff.store.environments import get_environments
 from signoff.store.waiting import list_stuck_runs
 
@@ -35,7 +35,9 @@ def tick(machinery: Machinery) -> None:
     wake_stuck(machinery)
     freezes.wake_due(machinery)
     notifying.wake_due(machinery)
+    watching.wake_due(machinery)
     keep_serving(machinery)
+    drift.watch(machinery)
 
 
 def wake_stuck(machinery: Machinery) -> int:
@@ -101,6 +103,7 @@ def sweep(machinery: Machinery) -> None:
         people.forget_requests(tx, before=now - KEEP_REQUESTS)
         accounts.forget_old_attempts(tx, before=now - KEEP_ATTEMPTS)
         devices.forget_old_devices(tx, before=now - KEEP_ATTEMPTS)
+        chat.forget_chat(tx, before=now)
         trusts.forget_used_id_tokens(tx, before=now - KEEP_ATTEMPTS)
         trusts.forget_exchanged_tokens(tx, before=now - KEEP_ATTEMPTS)
     notifying.forget_old(machinery)

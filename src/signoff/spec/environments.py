@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
 from typing import Literal
 
 from signoff.domain.actor import Directory
@@ -13,6 +11,7 @@ from signoff.domain.pipeline import RuleSpec
 from signoff.spec import deferred
 from signoff.spec.approvers import check_rules
 from signoff.spec.break_glass import read_break_glass
+from signoff.spec.deployers import read_deployer
 from signoff.spec.fields import Fields, kind_of, nearest
 from signoff.spec.freeze import read_freezes
 from signoff.spec.problem import TOP, Problem, Problems, said
@@ -21,14 +20,10 @@ from signoff.spec.steps import ENVIRONMENT_NAME, ENVIRONMENT_NAME_HINT
 from signoff.spec.tree import Entry, Items, Node, Scalar, Table, decode, grow
 
 MOST_ENVIRONMENTS = 200
-_ALIAS = re.compile(r"(?!latest$)(?!v[0-9]+$)[A-Za-z0-9_-]{1,128}", re.IGNORECASE)
-_ALIAS_HINT = "use letters, digits, _ and -; latest and v1, v2, ... are the registry's own"
-_DEPLOYERS = ["alias", "server", "command", "webhook", "kubernetes", "sagemaker"]
 _MISTAKES = {
     **dict.fromkeys(("deploy", "deployment", "target"), "deployer"),
     **dict.fromkeys(("requires", "requirements"), "require"),
     **dict.fromkeys(("approvals", "approvers", "protection", "protection_rules"), "rules"),
-    **dict.fromkeys(("kind",), "type"),
     **dict.fromkeys(("came_from",), "from"),
 }
 
@@ -87,7 +82,7 @@ def _read_environment(name: str, entry: Entry, problems: Problems, directory: Di
         problems.error(node.place, message, "write deployer: {type: alias}", code="type")
         return default
     fields = Fields(node, f"environment {name}", problems)
-    deployer = _read_deployer(fields, default.deployer)
+    deployer = read_deployer(fields, default.deployer)
     rules = () if "rules" not in fields else read_rules(fields, allow_policy=False, is_environment=True) or ()
     fields.node("rules")
     if rules:
@@ -106,12 +101,12 @@ def _read_environment(name: str, entry: Entry, problems: Problems, directory: Di
         read_freezes(fields),
         read_break_glass(fields),
         _read_step_up(fields),
+        fields.flag("chat_approval", default=False),
+        fields.flag("self_heal", default=False),
     )
+    _refuse_chat_without_passkey(environment, fields)
     if environment.break_glass is not None:
         _check_people(fields, Items(node.place, [node.entries["break_glass"].value]), directory)
-    for key in ("self_heal", "chat_approval"):
-        if fields.flag(key, default=False):
-            deferred.refuse(fields, key, node.entries[key].value, value="true", hint="write false, or take it out")
     deferred.read_deferred(fields, deferred.ENVIRONMENT)
     fields.close(_MISTAKES)
     return environment
@@ -121,30 +116,12 @@ def _read_step_up(fields: Fields) -> Literal["passkey"] | None:
     return "passkey" if fields.word("step_up", ["passkey"]) is not None else None
 
 
-def _read_deployer(fields: Fields, default: DeployerSpec) -> DeployerSpec:
-    table = fields.table_of("deployer")
-    if table is None:
-        return default
-    inner = Fields(table, f"the deployer of {fields.where}", fields.problems)
-    word = inner.word("type", _DEPLOYERS)
-    if word is not None and word not in {"alias", "server"}:
-        node = table.entries["type"].value
-        deferred.refuse(inner, "deployer type", node, value=word, hint="write alias or server")
-    alias = inner.named("alias", _ALIAS, _ALIAS_HINT)
-    replicas = inner.whole("replicas", default=1, least=1, most=1000)
-    if replicas != 1:
-        node = table.entries["replicas"].value
-        deferred.refuse(inner, "replicas", node, value=str(replicas), hint="write 1, or take it out")
-    health = inner.table_of("health")
-    timeout: timedelta | None = None
-    if health is not None:
-        health_fields = Fields(health, "health", fields.problems)
-        timeout = health_fields.duration("timeout")
-        health_fields.close()
-    inner.close(_MISTAKES)
-    inner.require("type", "add type: alias or type: server")
-    kind: Literal["alias", "server"] = "server" if word == "server" else "alias"
-    return DeployerSpec(kind, alias or default.alias, timeout or default.health_timeout)
+def _refuse_chat_without_passkey(environment: Environment, fields: Fields) -> None:
+    """A chat asks no passkey, so an environment that wants one of every approval takes none from there."""
+    if environment.chat_approval and environment.step_up is not None:
+        node = fields.table.entries["chat_approval"].value
+        message = "chat_approval: true and step_up: passkey exclude each other"
+        fields.error(node, message, "take one of them out: no chat asks for a passkey", code="contradiction")
 
 
 def _read_requirements(fields: Fields) -> Requirements:

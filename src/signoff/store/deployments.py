@@ -42,7 +42,7 @@ _SET_LIVE = (
 _NEWEST = (
     select(deployments)
     .where(deployments.c.run_id == bindparam("its_run"))
-    .order_by(deployments.c.started_at.desc(), deployments.c.id)
+    .order_by((deployments.c.status == DeploymentStatus.LIVE.value).desc(), deployments.c.started_at.desc())
     .limit(1)
 )
 
@@ -95,6 +95,18 @@ def set_live(
     add_events(tx, audit)
 
 
+def set_restored(
+    tx: Transaction, deployment: Deployment, *, address: str | None, at: datetime, audit: Sequence[AuditEvent]
+) -> None:
+    """`deployment` put back what is live, which is live on, and answers at `address`."""
+    here = (deployments.c.environment == deployment.environment) & (deployments.c.model == deployment.model)
+    mine = update(deployments).where(deployments.c.id == deployment.id)
+    tx.execute(mine.values(status=DeploymentStatus.RESTORED.value, ended_at=at))
+    live = update(deployments).where(here, deployments.c.status == DeploymentStatus.LIVE.value)
+    tx.execute(live.values(address=address))
+    add_events(tx, audit)
+
+
 def set_failed(
     tx: Transaction,
     deployment: Deployment,
@@ -144,9 +156,22 @@ def find_of_key(tx: Transaction, key: str) -> Deployment | None:
 
 
 def find_newest(tx: Transaction, run_id: str) -> Deployment | None:
-    """The run's newest deployment."""
+    """The run's deployment that is live, else its newest."""
     row = tx.execute(_NEWEST, {"its_run": run_id}).one_or_none()
     return _deployment(row) if row is not None else None
+
+
+def list_live(tx: Transaction) -> list[Deployment]:
+    """All that is live, everywhere."""
+    found = tx.execute(select(deployments).where(deployments.c.status == DeploymentStatus.LIVE.value))
+    return [_deployment(row) for row in found]
+
+
+def list_begun(tx: Transaction, environment: str, model: str, *, since: datetime) -> list[Deployment]:
+    """The deployments of `model` to `environment` that were begun later than `since`, however they ended."""
+    here = (deployments.c.environment == environment) & (deployments.c.model == model)
+    found = tx.execute(select(deployments).where(here, deployments.c.started_at > since))
+    return [_deployment(row) for row in found]
 
 
 def list_deployments(

@@ -6,7 +6,9 @@ It also mirrors a deployment on the version for people's eyes. Only `bootstrap` 
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 
+from signoff.domain.drift import Aliases, Sighting, by_alias
 from signoff.domain.environment import Environment
 from signoff.domain.errors import DigestMismatchError, SignoffError
 from signoff.ports import Live, Release, Tracking
@@ -45,6 +47,10 @@ class AliasDeployer:
         """The version behind the alias, with the digest of its bytes as they are now."""
         version = self._tracking.alias(model, environment.deployer.alias)
         return Live(version.version, version.digest) if version else None
+
+    def observe(self, environment: Environment, models: Collection[str], aliases: Aliases, /) -> list[Sighting]:
+        """What the alias says: nothing else serves."""
+        return by_alias(environment, models, aliases)
 
     def is_ours(self, environment: Environment, model: str, /) -> bool:  # noqa: ARG002  (the port's words)
         """No machine keeps an alias alive: the registry does."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
+from signoff.domain.drift import Aliases, SeenBy, Sighting
 from signoff.domain.environment import Environment
 from signoff.domain.errors import SignoffError
 from signoff.ports import Live, Release
@@ -41,6 +44,15 @@ class MemoryDeployer:
     def ensure(self, release: Release, /) -> str | None:
         """Deploy it unless it is there."""
         return self.deploy(release)
+
+    def observe(self, environment: Environment, models: Collection[str], _aliases: Aliases, /) -> list[Sighting]:
+        """What was deployed last, or what `swap` says."""
+        known = {name: self.current(environment, name) for name in models}
+        return [Sighting(name, SeenBy.SERVER, one.version, one.digest) for name, one in known.items() if one]
+
+    def swap(self, environment: str, model: str, live: Live) -> None:
+        """Serve something else, as somebody may behind signoff's back."""
+        self._live[environment, model] = live
 
     def lose(self, environment: str, model: str) -> None:
         """Forget what is live, as a reboot would."""

@@ -8,12 +8,14 @@ imports this.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from signoff.adapters.deploy.alias import mirror
 from signoff.adapters.deploy.control import Control, NotRunningError, start_supervisor, stop_supervisors
+from signoff.domain.drift import Aliases, SeenBy, Sighting, by_alias
 from signoff.domain.environment import Environment
 from signoff.domain.errors import MachineryError, SignoffError, UnavailableError, UnhealthyError
 from signoff.ports import Live, Release, Tracking
@@ -108,6 +110,18 @@ class ServerDeployer:
                 address: str = found["address"]
                 return address if state == "live" else self._deploy(release, one["approval"])
         return self.deploy(release)
+
+    def observe(self, environment: Environment, models: Collection[str], aliases: Aliases, /) -> list[Sighting]:
+        """What the alias says, and each model server of this machine that answers."""
+        found = by_alias(environment, models, aliases)
+        for model in models:
+            try:
+                live = self.current(environment, model) if self.is_ours(environment, model) else None
+            except UnavailableError:
+                continue  # one that is gone is brought back, and one that hangs says nothing
+            if live is not None:
+                found.append(Sighting(model, SeenBy.SERVER, live.version, live.digest))
+        return found
 
     def is_ours(self, environment: Environment, model: str, /) -> bool:
         """Whether a model server for it was ever healthy under this folder."""

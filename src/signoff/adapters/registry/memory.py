@@ -7,20 +7,24 @@ methods beyond the ports set the scene.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import RLock
 
 from signoff.adapters.registry.copies import copy_model
 from signoff.adapters.registry.reference import AliasedVersion, LoggedModel, NumberedVersion, RunArtifact, needed, parse
+from signoff.domain.drift import Aliases
 from signoff.domain.errors import (
+    DigestMismatchError,
     MachineryError,
     ModelNotFoundError,
     UnavailableError,
     UnsafeModelError,
     WrongModelError,
 )
+from signoff.domain.trigger import Arrival
 from signoff.domain.version import Lineage, Manifest, ModelVersion
 from signoff.ports import TrainingRun
 from signoff.proof.manifest import manifest_of
@@ -34,6 +38,7 @@ class _Run:
     status: str = "RUNNING"
     metrics: dict[str, float] = field(default_factory=dict)
     params: dict[str, str] = field(default_factory=dict)
+    user: str | None = None
 
 
 @dataclass(slots=True)
@@ -44,6 +49,8 @@ class _Version:
     run_id: str | None
     is_ours: bool
     tags: dict[str, str] = field(default_factory=dict)
+    origin: str | None = None
+    made_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
 class MemoryRegistry:
@@ -76,6 +83,17 @@ class MemoryRegistry:
     def register(self, model: str, run_id: str, path: str) -> str:
         """Register what the run logged as `path`, as a script does; the new version's number."""
         return self._add(model, self._folder / "runs" / run_id / path, run_id).number
+
+    def drop_alias(self, model: str, alias: str) -> None:
+        """Take the alias away, as somebody may in the registry."""
+        self._aliases.pop((model, alias), None)
+
+    def arrive(self, model: str, files: Mapping[str, bytes], *, by: str | None = None, **metrics: float) -> int:
+        """Register a version of `model` as a script does that knows nothing of signoff; its number."""
+        run = _Run(uuid.uuid4().hex, metrics=dict(metrics), user=by)
+        self._runs[run.id] = run
+        self.log_files(run.id, {f"model/{name}": content for name, content in files.items()})
+        return int(self.register(model, run.id, "model"))
 
     def where(self, model: str, version: str) -> Path:
         """Where the bytes are kept: a test may tamper with them."""
@@ -154,6 +172,37 @@ class MemoryRegistry:
             is_retryable=False,
         )
 
+    # Arrivals
+
+    def newest(self, model: str, /) -> int:
+        """The number of the newest version; 0 when there is none."""
+        self._ask()
+        return max((int(v.number) for v in self._versions.get(model, ())), default=0)
+
+    def newer_than(self, model: str, version: int, /) -> Sequence[Arrival]:
+        """Every version of `model` with a higher number, lowest first."""
+        self._ask()
+        return [self._arrival(v) for v in self._versions.get(model, ()) if int(v.number) > version]
+
+    def copy(self, version: ModelVersion, model: str, /) -> ModelVersion:
+        """The copy of `version` in `model`."""
+        self._ask()
+        source = self._version(version.model, version.version)
+        with self._lock:
+            made = [v for v in self._versions.get(model, ()) if v.origin == version.uri]
+            copied = next((v for v in made if manifest_of(v.path).digest == version.digest), None)
+            if copied is None:
+                target = self._folder / "submitted" / uuid.uuid4().hex
+                if copy_model(source.path, target).digest != version.digest:
+                    raise DigestMismatchError(
+                        f"The files of {version.label} changed while they were copied.", "Register it again."
+                    )
+                run = _Run(uuid.uuid4().hex, status="FINISHED", metrics=dict(version.metrics))
+                self._runs[run.id] = run
+                copied = self._add(model, target, run.id, is_ours=True)
+                copied.origin = version.uri
+        return replace(self._described(copied), metrics=version.metrics, lineage=version.lineage, origin=version.uri)
+
     # Tracking
 
     def metrics(self, training_run_id: str, /) -> Mapping[str, float]:
@@ -166,6 +215,14 @@ class MemoryRegistry:
         self._ask()
         number = self._aliases.get((model, alias))
         return None if number is None else self._described(self._version(model, number))
+
+    def list_aliases(self) -> Aliases:
+        """Every alias of every model."""
+        self._ask()
+        found: dict[str, dict[str, str]] = {model: {} for model in self._versions}
+        for (model, alias), version in self._aliases.items():
+            found[model][alias] = version
+        return found
 
     def set_alias(self, model: str, alias: str, version: str, /) -> None:
         """Put `alias` on `version`."""
@@ -217,6 +274,16 @@ class MemoryRegistry:
                 run_id = uuid.uuid4().hex
                 self._runs[run_id] = _Run(run_id, experiment="signoff/submissions", status="FINISHED")
             return self._add(model, copy, run_id, is_ours=True)
+
+    def _arrival(self, found: _Version) -> Arrival:
+        run = self._runs.get(found.run_id or "")
+        return Arrival(
+            model=found.model,
+            version=int(found.number),
+            made_at=found.made_at,
+            is_ours=found.is_ours or bool(run and run.key),
+            named=(run.user,) if run is not None and run.user else (),
+        )
 
     def _run(self, run_id: str) -> _Run:
         if run_id not in self._runs:

@@ -12,19 +12,19 @@ from pathlib import Path
 
 import structlog
 
+from signoff.adapters.registry.mlflow_arrivals import KEY_TAG, MlflowArrivals
 from signoff.adapters.registry.mlflow_connection import Connection
 from signoff.adapters.registry.mlflow_files import Files
 from signoff.adapters.registry.mlflow_lookup import Lookup, metrics_of, quoted
 from signoff.adapters.registry.mlflow_register import OURS, Registration
 from signoff.adapters.registry.reference import AliasedVersion, LoggedModel, NumberedVersion, RunArtifact, needed, parse
+from signoff.domain.drift import Aliases
 from signoff.domain.errors import MachineryError, ModelNotFoundError, WrongModelError
 from signoff.domain.version import Manifest, ModelVersion
 from signoff.ports import TrainingRun
 
 log = structlog.get_logger(__name__)
 
-KEY_TAG = "signoff.key"
-"""The tag that finds a training run again by its idempotency key."""
 PASSED_ON = (
     "MLFLOW_TRACKING_USERNAME",
     "MLFLOW_TRACKING_PASSWORD",
@@ -47,6 +47,7 @@ class MlflowRegistry:
         self._files = Files(self._connection, work)
         self._lookup = Lookup(self._connection, self._files)
         self._registration = Registration(self._connection, self._files, self._lookup, work)
+        self.arrivals = MlflowArrivals(self._files, self._lookup, self._registration)
 
     # Registry
 
@@ -140,6 +141,10 @@ class MlflowRegistry:
         except ModelNotFoundError:
             return None
         return None if version is None else self._lookup.described(self._lookup.version(model, version))
+
+    def list_aliases(self) -> Aliases:
+        """Every alias of every model."""
+        return self._lookup.all_aliases()
 
     def set_alias(self, model: str, alias: str, version: str, /) -> None:
         """Put `alias` on `version`, unless it is there."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from signoff.adapters.registry.mlflow_connection import Connection
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion as MlflowVersion
 
 _SUGGESTED_FROM = 1000
+_A_PAGE = 100
 _MODEL_FILE = "MLmodel"
 
 
@@ -79,12 +80,50 @@ class Lookup:
                 f"There is no model {model!r} in the registry at {self._connection.shown}.", hint
             ) from error
 
+    def all_aliases(self) -> dict[str, dict[str, str]]:
+        """Every model -> its aliases -> the version that each is on; a page of models is one call."""
+        found: dict[str, dict[str, str]] = {}
+        token: str | None = None
+        with self._connection.asking() as client:
+            while True:
+                page = client.search_registered_models(max_results=_SUGGESTED_FROM, page_token=token)
+                for model in page:
+                    found[str(model.name)] = {name: str(version) for name, version in model.aliases.items()}
+                token = page.token
+                if not token:
+                    return found
+
     def newest(self, model: str) -> MlflowVersion | None:
         """The newest version of `model`; None when it has none or does not exist."""
         wanted = f"name = {quoted(model)}"
         with self._connection.asking() as client:
             found = client.search_model_versions(wanted, max_results=1, order_by=["version_number DESC"])
         return found[0] if found else None
+
+    def newer_than(self, model: str, version: int) -> list[MlflowVersion]:
+        """Every version of `model` with a higher number, newest first: no more pages are read than hold them."""
+        found: list[MlflowVersion] = []
+        for version_found in self._versions(f"name = {quoted(model)}"):
+            if int(version_found.version) <= version:
+                break
+            found.append(version_found)
+        return found
+
+    def tagged(self, model: str, tag: str, value: str) -> list[MlflowVersion]:
+        """The versions of `model` with this tag, newest first."""
+        return list(self._versions(f"name = {quoted(model)} AND tags.`{tag}` = {quoted(value)}"))
+
+    def _versions(self, wanted: str) -> Iterator[MlflowVersion]:
+        token: str | None = None
+        while True:
+            with self._connection.asking() as client:
+                page = client.search_model_versions(
+                    wanted, max_results=_A_PAGE, order_by=["version_number DESC"], page_token=token
+                )
+            yield from page
+            token = page.token
+            if not token:
+                return
 
     def versions_of_run(self, run_id: str) -> list[MlflowVersion]:
         """Every version whose source is the run, of whatever model, newest first."""
