@@ -60,13 +60,20 @@ OF_STEPS = frozenset(
         "SIGNOFF_MODEL_URI",
         "SIGNOFF_MODEL_PATH",
         "SIGNOFF_CHAMPION_URI",
+        "SIGNOFF_ACTION",
+        "SIGNOFF_IDEMPOTENCY_KEY",
+        "SIGNOFF_ENVIRONMENT",
+        "SIGNOFF_MODEL",
+        "SIGNOFF_VERSION",
+        "SIGNOFF_DIGEST",
+        "SIGNOFF_KIND",
     }
 )
-"""What training and test commands see; harmless when a client runs inside one."""
+"""What commands of steps and of deployers see; harmless when a client runs inside one."""
 
 DEFAULT_HEARTBEAT = 10.0
 DEFAULT_URL = "http://localhost:8010"
-_PREFIXES = ("SIGNOFF_PARAM_", "SIGNOFF_TEST_")
+_PREFIXES = ("SIGNOFF_PARAM_", "SIGNOFF_TEST_", "SIGNOFF_FORMER_", "SIGNOFF_FAILED_")
 
 
 @dataclass(frozen=True, slots=True)

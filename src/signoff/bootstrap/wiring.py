@@ -15,6 +15,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from signoff.adapters.blobs.file import FileBlobs
 from signoff.adapters.deploy.alias import AliasDeployer
+from signoff.adapters.deploy.command import CommandDeployer
 from signoff.adapters.deploy.server import ServerDeployer, stop_all
 from signoff.adapters.identity.job_tokens import JobTokens
 from signoff.adapters.notify.chat import ChatNotifier
@@ -177,14 +178,16 @@ def wire_machinery(settings: Settings, *, concurrency: int) -> Iterator[Machiner
     with open_database(settings, connections=concurrency + NOTIFY_CONCURRENCY + 4) as database:
         work = _work(settings, f"worker-{socket.gethostname()}-{os.getpid()}")
         registry = _registry(settings, work)
+        runner = LocalRunner(Limits(memory=settings.step_memory_limit))
         yield Machinery(
             database=database,
             registry=registry,
             tracking=registry,
-            runner=LocalRunner(Limits(memory=settings.step_memory_limit)),
+            runner=runner,
             deployers={
                 "alias": AliasDeployer(registry),
                 "server": ServerDeployer(settings.home / "serving", registry),
+                "command": CommandDeployer(runner, registry),
             },
             blobs=_blobs(settings),
             work=work,

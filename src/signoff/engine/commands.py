@@ -15,6 +15,7 @@ from signoff.domain.pipeline import Command
 from signoff.domain.run import Run
 from signoff.engine.logbook import Logbook, LogFile
 from signoff.engine.machinery import LOG, Machinery, scratch_of
+from signoff.engine.releasing import StepLog
 from signoff.ports import Task
 from signoff.store import evidence, gates, runs
 
@@ -76,7 +77,7 @@ def run_command(
         timeout=command.timeout.total_seconds() if command.timeout else None,
     )
     try:
-        outcome = machinery.runner.run(task, logbook, _watch(machinery, run, logbook))
+        outcome = machinery.runner.run(task, logbook, watch(machinery, run, logbook))
         for note in outcome.notes:
             logbook.say(note)
     except BaseException:
@@ -132,7 +133,7 @@ def _await_database(machinery: Machinery, step: str) -> None:
             return
 
 
-def _watch(machinery: Machinery, run: Run, logbook: Logbook | LogFile) -> Callable[[], str | None]:
+def watch(machinery: Machinery, run: Run, logbook: Logbook | LogFile | StepLog) -> Callable[[], str | None]:
     """Tells the runner when to end the command: the worker stops, or the run is no longer ours."""
     asked_at = time.monotonic()
 

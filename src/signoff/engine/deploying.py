@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import secrets
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from signoff.domain.actor import SYSTEM
 from signoff.domain.audit import Event
 from signoff.domain.environment import Deployment, DeploymentKind, DeploymentStatus, Environment
-from signoff.domain.errors import FencedError, MachineryError, ProtectedError, SignoffError, UnhealthyError
+from signoff.domain.errors import (
+    FencedError,
+    MachineryError,
+    ProtectedError,
+    SignoffError,
+    UnavailableError,
+    UnhealthyError,
+)
 from signoff.domain.gate import Gate
-from signoff.domain.pipeline import Concurrency, DeploymentStep
+from signoff.domain.pipeline import Concurrency, DeploymentStep, OnDeployFail
 from signoff.domain.protection import is_superseded, lacking, unapproved
 from signoff.domain.run import Run, RunStatus, StepStatus
 from signoff.domain.version import ModelVersion
 from signoff.engine import freezes
-from signoff.engine.commands import key_of
+from signoff.engine.commands import key_of, watch
 from signoff.engine.events import event
 from signoff.engine.gates import void_gate
 from signoff.engine.jobs import wake_run
 from signoff.engine.machinery import Machinery, scratch_of
+from signoff.engine.releasing import StepLog
 from signoff.engine.testing import evidence_digests
 from signoff.ports import Release
 from signoff.store import deployments, evidence, gates, people, revocations, runs
@@ -164,6 +173,8 @@ def deploy(machinery: Machinery, run: Run, step: DeploymentStep) -> Run:
         directory = people.get_directory(tx)
         revoked = revocations.find_newest(tx, version.model, version.version)
         refusal = _refusal(tx, run, position, environment)
+        serving = next((d for d in place if d.status is DeploymentStatus.LIVE), None)
+        former = deployments.get_version(tx, serving.id) if serving is not None else None
     live = next((d for d in place if d.status is DeploymentStatus.DEPLOYING), place[0] if place else None)
     if live is None or live.run_id != run.id:
         raise MachineryError(f"{step.name} lost its place in {environment.name}.", "`signoff retry` takes it again.")
@@ -182,9 +193,21 @@ def deploy(machinery: Machinery, run: Run, step: DeploymentStep) -> Run:
     if stale is not None or found.digest != version.digest:
         why = stale[1] if stale else f"the model's bytes changed ({version.digest} then, {found.digest} now)"
         return _refuse(machinery, run, step, live, why, gate=stale[0] if stale else None, found=found)
-    release = Release(key_of(run, step.name), environment, version, copy, _approval(run, position))
+    log = StepLog(machinery, run, step.name)
+    release = Release(
+        f"{key_of(run, step.name)}/{live.id}",
+        environment,
+        version,
+        copy,
+        _approval(run, position),
+        run_id=run.id,
+        former=former,
+        may_go_back=step.on_fail is OnDeployFail.ROLLBACK,
+        log=log,
+        should_stop=watch(machinery, run, log),
+    )
     try:
-        address = machinery.deployer_of(environment).deploy(release)
+        address = _put(machinery, release, log)
     except UnhealthyError as error:
         return _fail(machinery, run, step, live, str(error))
     at = machinery.clock()
@@ -212,6 +235,15 @@ def deploy(machinery: Machinery, run: Run, step: DeploymentStep) -> Run:
         wake_others(tx, run.model, but=run.id)
     machinery.clean(scratch_of(run), Path(copy).name)
     return run
+
+
+def _put(machinery: Machinery, release: Release, log: StepLog) -> str | None:
+    """Have the deployer make it live; what it wrote is kept whatever becomes of it."""
+    try:
+        return machinery.deployer_of(release.environment).deploy(release)
+    finally:
+        with suppress(MachineryError, UnavailableError):
+            log.finish()
 
 
 def _approval(run: Run, position: int) -> dict[str, object]:

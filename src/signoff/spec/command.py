@@ -23,7 +23,7 @@ _SHELL_WORDS = frozenset({"&&", "||", "|", ";", "&", ">", ">>", "<", "2>", "2>&1
 def read_command(fields: Fields) -> Command | None:
     """The command that `run` and its companions describe; None where there is no `run`, or it could not be read."""
     node = fields.node("run")
-    argv = None if node is None else _read_argv(fields, node)
+    argv = None if node is None else read_argv(fields, node, "run", _EXAMPLE)
     python = fields.text("python")
     params = _read_params(fields)
     timeout = fields.duration("timeout")
@@ -41,43 +41,45 @@ def read_command(fields: Fields) -> Command | None:
     return None if argv is None else Command(argv, python, params, timeout, retries)
 
 
-def _read_argv(fields: Fields, node: Node) -> tuple[str, ...] | None:
+def read_argv(fields: Fields, node: Node, name: str, example: str) -> tuple[str, ...] | None:
+    """The words of the command that `node`, called `name`, is: a list, or a text that is split without a shell."""
     if isinstance(node, Items):
-        words = [_argument(fields, item) for item in node.items]
+        words = [_argument(fields, item, name) for item in node.items]
         argv = [word for word in words if word is not None]
         if len(argv) < len(words):
             return None
-        return _sound(fields, node, argv)
+        return _sound(fields, node, argv, name, example)
     if not isinstance(node, Scalar) or not isinstance(node.value, str):
-        message = f"run must be a command or a list of its words, not {kind_of(node)}"
-        fields.error(node, message, _EXAMPLE, code="type")
+        message = f"{name} must be a command or a list of its words, not {kind_of(node)}"
+        fields.error(node, message, example, code="type")
         return None
     try:
         has_quotes = any(sign in node.value for sign in "\"'\\")
         argv = shlex.split(node.value) if has_quotes else node.value.split()
     except ValueError:
-        fields.error(node, "run has a quote that is not closed", "close it, or write a list: [python, train.py]")
+        fields.error(node, f"{name} has a quote that is not closed", "close it, or write a list: [python, train.py]")
         return None
     shell = next((word for word in argv if word in _SHELL_WORDS), None)
     if shell is not None:
-        message = f"{said(shell)} is handed to the program as a word: run is not given to a shell"
+        message = f"{said(shell)} is handed to the program as a word: {name} is not given to a shell"
         fields.problems.warn(node.place, message, "put the commands into a script and run that")
-    return _sound(fields, node, argv)
+    return _sound(fields, node, argv, name, example)
 
 
-def _sound(fields: Fields, node: Node, argv: list[str]) -> tuple[str, ...] | None:
+def _sound(fields: Fields, node: Node, argv: list[str], name: str, example: str) -> tuple[str, ...] | None:
     """`argv` if its first word can name a program."""
     if argv and argv[0].strip():
         return tuple(argv)
-    fields.error(node, "run must not be empty" if not argv else "the first word of run must name a program", _EXAMPLE)
+    message = f"{name} must not be empty" if not argv else f"the first word of {name} must name a program"
+    fields.error(node, message, example)
     return None
 
 
-def _argument(fields: Fields, node: Node) -> str | None:
+def _argument(fields: Fields, node: Node, name: str) -> str | None:
     """One word of an argv; numbers are taken as they are written."""
     if isinstance(node, Scalar) and node.value is not None:
         return node.text
-    fields.error(node, f"each word of run must be a text, not {kind_of(node)}", "put quotes around it", code="type")
+    fields.error(node, f"each word of {name} must be a text, not {kind_of(node)}", "put quotes around it", code="type")
     return None
 
 
