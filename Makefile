@@ -63,6 +63,7 @@ check: $(READY)
 	$(TIMED) "types" $(BIN)/mypy --no-error-summary
 	$(TIMED) "imports" $(BIN)/lint-imports --no-logo
 	$(TIMED) "security lint" $(BIN)/bandit --quiet --recursive --configfile pyproject.toml src
+	$(TIMED) "action and workflow" $(BIN)/zizmor --offline --quiet --no-progress --persona auditor integrations/github/action.yml examples/github-actions/.github/workflows/train.yml
 	$(TIMED) "architecture" $(PY) -m pytest -q -n $(WORKERS) --dist worksteal tests/architecture
 
 # Apart from check: it asks a vulnerability service of the network, and a build must not fail because that is away.

@@ -1,19 +1,24 @@
-"""A CI system's issuer on loopback: a discovery document, keys that can be changed, and id tokens signed with them."""
+"""A CI system's issuer on loopback: a discovery document, keys that can be changed, and id tokens signed with them.
+
+It also stands for GitHub's own service, which a job asks for a token: at `/id-token`, with the bearer of `ASKS_WITH`.
+"""
 
 from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey, RSAKey
 
 Key = RSAKey | ECKey | OctKey
+ASKS_WITH = "the-runner"
 
 
 @cache
@@ -36,6 +41,8 @@ class Issuer:
         self.keys: list[Any] = [rsa("rsa-1").as_dict(private=False), ec("ec-1").as_dict(private=False)]
         self.description: dict[str, Any] = {"issuer": address, "jwks_uri": f"{address}/keys"}
         self.is_away = False
+        self.job: Callable[[str], Mapping[str, Any]] | None = None
+        """The claims of a token for an audience, for whom asks as a job."""
         self.asked: list[str] = []
 
     def token(self, claims: Mapping[str, Any], *, key: Key | None = None, **header: Any) -> str:
@@ -56,6 +63,10 @@ def an_issuer() -> Iterator[Issuer]:
             issuer.asked.append(self.path)
             shown = {"/.well-known/openid-configuration": issuer.description, "/keys": {"keys": issuer.keys}}
             found = shown.get(self.path)
+            asked = urlsplit(self.path)
+            is_job = self.headers["Authorization"] == f"bearer {ASKS_WITH}"
+            if asked.path == "/id-token" and issuer.job is not None and is_job:
+                found = {"value": issuer.token(issuer.job(parse_qs(asked.query)["audience"][0]))}
             body = json.dumps(found).encode()
             self.send_response(503 if issuer.is_away else 200 if found is not None else 404)
             self.send_header("Content-Length", str(len(body)))

@@ -29,6 +29,9 @@ KNOWN = frozenset(
         "SIGNOFF_SERVER",
         "SIGNOFF_TOKEN",
         "SIGNOFF_ID_TOKEN",
+        "SIGNOFF_ID_TOKEN_2",
+        "SIGNOFF_ID_TOKEN_3",
+        "SIGNOFF_ID_TOKEN_4",
         "SIGNOFF_TRUSTED_PROXIES",
         "SIGNOFF_OUTBOUND_ALLOW",
         "SIGNOFF_LOG_FORMAT",
@@ -36,6 +39,7 @@ KNOWN = frozenset(
         "SIGNOFF_HEARTBEAT",
         "SIGNOFF_SIGNING_KEY_FILE",
         "SIGNOFF_SMTP_URL",
+        "SIGNOFF_SLACK_SIGNING_SECRET",
         "SIGNOFF_OIDC_ISSUER",
         "SIGNOFF_OIDC_CLIENT_ID",
         "SIGNOFF_OIDC_CLIENT_SECRET",
@@ -108,6 +112,7 @@ class Settings:
     oidc: OidcSettings | None = None
     outbound_allow: tuple[str, ...] = ()
     smtp_url: Secret | None = None
+    slack_signing_secret: Secret | None = None
 
     @property
     def mlflow_uri(self) -> str:
@@ -192,6 +197,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         trusted_proxies=_proxies(value("SIGNOFF_TRUSTED_PROXIES")),
         outbound_allow=_entries(value("SIGNOFF_OUTBOUND_ALLOW")),
         smtp_url=_secret(value("SIGNOFF_SMTP_URL")),
+        slack_signing_secret=_secret(value("SIGNOFF_SLACK_SIGNING_SECRET")),
     )
 
 
