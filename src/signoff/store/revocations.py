@@ -24,8 +24,7 @@ _MODELS = bindparam("models", type_=ARRAY(Text))
 # Approved anew: an attempt about the version whose gates all closed after the revocation, none of them still to come.
 _IN_FORCE = text(
     f"SELECT r.* FROM ({_NEWEST}{_ORDER}) r WHERE NOT EXISTS ("  # noqa: S608 - constants of this file  # nosec B608
-    " SELECT 1 FROM runs JOIN gates g ON g.run_id = runs.id"
-    " WHERE runs.model = r.model AND g.subject ->> 'version' = r.version"
+    " SELECT 1 FROM gates g WHERE g.model = r.model AND g.subject ->> 'version' = r.version"
     " AND g.status = 'approved' AND g.closed_at > r.at"
     " AND (CAST(:place AS text) IS NULL OR g.subject ->> 'environment' = :place)"
     " AND NOT EXISTS (SELECT 1 FROM gates o WHERE o.run_id = g.run_id AND o.attempt = g.attempt"
@@ -35,13 +34,13 @@ _IN_FORCE = text(
 ).bindparams(_MODELS)
 
 _IS_APPROVED = text(
-    "SELECT EXISTS (SELECT 1 FROM runs JOIN gates g ON g.run_id = runs.id LEFT JOIN decisions d ON d.gate_id = g.id"
-    " WHERE runs.model = :model AND g.subject ->> 'version' = :version AND (g.status = 'approved'"
+    "SELECT EXISTS (SELECT 1 FROM gates g LEFT JOIN decisions d ON d.gate_id = g.id"
+    " WHERE g.model = :model AND g.subject ->> 'version' = :version AND (g.status = 'approved'"
     " OR (g.status = 'open' AND d.verdict = 'approve' AND NOT d.is_withdrawn)))"
 )
 _NEWEST_APPROVAL = text(
-    "SELECT max(g.closed_at) FROM runs JOIN gates g ON g.run_id = runs.id"
-    " WHERE runs.model = :model AND g.subject ->> 'version' = :version AND g.status = 'approved'"
+    "SELECT max(g.closed_at) FROM gates g"
+    " WHERE g.model = :model AND g.subject ->> 'version' = :version AND g.status = 'approved'"
 )
 _OF_VERSION = text("SELECT * FROM revocations WHERE model = :model AND version = :version ORDER BY at DESC LIMIT 1")
 

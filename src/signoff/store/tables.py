@@ -79,6 +79,7 @@ runs = Table(
     Index("runs_created_at_id_idx", "created_at", "id"),
     Index("runs_model_created_at_id_idx", "model", "created_at", "id"),
     Index("runs_status_created_at_id_idx", "status", "created_at", "id"),
+    Index("runs_submitter_created_at_id_idx", "submitter", "created_at", "id"),
     Index("runs_id_pattern_idx", "id", postgresql_ops={"id": "text_pattern_ops"}),
 )
 
@@ -94,6 +95,7 @@ attempts = Table(
     Column("started_at", _WHEN, nullable=False),
     Column("asked", JSONB, nullable=False, server_default=text("'[]'")),
     Column("answers", JSONB, nullable=False, server_default=text("'{}'")),
+    Index("attempts_model_version_idx", text("(version ->> 'model')"), text("(version ->> 'version')")),
 )
 
 steps = Table(
@@ -164,6 +166,7 @@ gates = Table(
         postgresql_where=text("status = 'approved' AND valid_until IS NOT NULL AND lapsed_at IS NULL"),
     ),
     Index("gates_run_id_attempt_step_round_key", "run_id", "attempt", "step", "round", unique=True),
+    Index("gates_model_version_idx", "model", text("(subject ->> 'version')")),
     Index("gates_open_idx", "opened_at", "id", postgresql_where=text("status = 'open'")),
     Index("gates_open_approvers_idx", "approvers", postgresql_using="gin", postgresql_where=text("status = 'open'")),
 )
@@ -185,6 +188,7 @@ decisions = Table(
     Column("on_behalf_of", Text),
     Column("passkey", Text),
     Column("is_claimed", Boolean, nullable=False, server_default=text("false")),
+    Index("decisions_gate_id_idx", "gate_id"),
     Index("decisions_gate_id_by_key", "gate_id", "by", unique=True, postgresql_where=text("NOT is_withdrawn")),
 )
 
@@ -260,6 +264,8 @@ deployments = Table(
         postgresql_where=text("status = 'deploying'"),
     ),
     Index("deployments_environment_model_started_at_idx", "environment", "model", "started_at"),
+    Index("deployments_model_started_at_idx", "model", "started_at"),
+    Index("deployments_started_at_idx", "started_at"),
     Index("deployments_run_id_idx", "run_id"),
 )
 
@@ -285,6 +291,8 @@ audit_events = Table(
     Column("detail", JSONB, nullable=False),
     Index("audit_events_run_id_index_idx", "run_id", "index"),
     Index("audit_events_model_index_idx", "model", "index"),
+    Index("audit_events_type_index_idx", "type", "index"),
+    Index("audit_events_actor_index_idx", "actor", "index"),
 )
 
 documents = Table(
