@@ -13,8 +13,8 @@ from signoff.store.tables import attempts, audit_events, runs
 
 _LOOKED_AT = 300
 # In the words of the index: a key that travels as a parameter is not seen to be the same.
-_MODEL = literal_column("attempts.version ->> 'model'", Text)
-_VERSION = literal_column("attempts.version ->> 'version'", Text)
+_its_model = literal_column("attempts.version ->> 'model'", Text)
+_its_version = literal_column("attempts.version ->> 'version'", Text)
 
 
 def list_model_names(tx: Transaction) -> list[str]:
@@ -44,7 +44,7 @@ def list_models(
 
 def _about(model: str, version: str) -> tuple[ColumnElement[bool], ...]:
     """The attempts that this version came of, as an index knows them."""
-    return (_MODEL == model, _VERSION == version)
+    return (_its_model == model, _its_version == version)
 
 
 def list_version_runs(tx: Transaction, model: str, *, version: str | None = None, limit: int = 100) -> list[Row[Any]]:
