@@ -10,6 +10,7 @@ import difflib
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -39,7 +40,9 @@ KNOWN = frozenset(
         "SIGNOFF_HEARTBEAT",
         "SIGNOFF_SIGNING_KEY_FILE",
         "SIGNOFF_SMTP_URL",
+        "SIGNOFF_MLFLOW_WEBHOOK_SECRET",
         "SIGNOFF_SLACK_SIGNING_SECRET",
+        "SIGNOFF_EXPIRY_NOTICE",
         "SIGNOFF_OIDC_ISSUER",
         "SIGNOFF_OIDC_CLIENT_ID",
         "SIGNOFF_OIDC_CLIENT_SECRET",
@@ -76,6 +79,7 @@ OF_STEPS = frozenset(
 """What commands of steps and of deployers see; harmless when a client runs inside one."""
 
 DEFAULT_HEARTBEAT = 10.0
+DEFAULT_EXPIRY_NOTICE = timedelta(days=7)
 DEFAULT_URL = "http://localhost:8010"
 _PREFIXES = ("SIGNOFF_PARAM_", "SIGNOFF_TEST_", "SIGNOFF_FORMER_", "SIGNOFF_FAILED_")
 
@@ -112,7 +116,9 @@ class Settings:
     oidc: OidcSettings | None = None
     outbound_allow: tuple[str, ...] = ()
     smtp_url: Secret | None = None
+    hook_secret: Secret | None = None
     slack_signing_secret: Secret | None = None
+    expiry_notice: timedelta = DEFAULT_EXPIRY_NOTICE
 
     @property
     def mlflow_uri(self) -> str:
@@ -192,12 +198,14 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         registry_uri=_secret(env.get("MLFLOW_REGISTRY_URI")),
         log_format=log_format,
         step_memory_limit=int(limit) if limit else None,
-        heartbeat=_seconds("SIGNOFF_HEARTBEAT", value("SIGNOFF_HEARTBEAT"), DEFAULT_HEARTBEAT),
+        heartbeat=_above_zero("SIGNOFF_HEARTBEAT", value("SIGNOFF_HEARTBEAT"), DEFAULT_HEARTBEAT, "seconds"),
         oidc=_oidc(value),
         trusted_proxies=_proxies(value("SIGNOFF_TRUSTED_PROXIES")),
         outbound_allow=_entries(value("SIGNOFF_OUTBOUND_ALLOW")),
         smtp_url=_secret(value("SIGNOFF_SMTP_URL")),
+        hook_secret=_secret(value("SIGNOFF_MLFLOW_WEBHOOK_SECRET")),
         slack_signing_secret=_secret(value("SIGNOFF_SLACK_SIGNING_SECRET")),
+        expiry_notice=_days("SIGNOFF_EXPIRY_NOTICE", value("SIGNOFF_EXPIRY_NOTICE"), DEFAULT_EXPIRY_NOTICE),
     )
 
 
@@ -256,15 +264,21 @@ def _proxies(given: str | None) -> tuple[str, ...]:
     return entries
 
 
-def _seconds(name: str, given: str | None, otherwise: float) -> float:
-    """A positive number of seconds."""
+def _above_zero(name: str, given: str | None, otherwise: float, unit: str) -> float:
+    """A positive number of seconds or days."""
     try:
-        seconds = float(given) if given is not None else otherwise
+        amount = float(given) if given is not None else otherwise
     except ValueError:
-        seconds = 0
-    if not 0 < seconds < float("inf"):
-        raise ConfigurationError(f"{name} is {given!r}.", "Say a number of seconds above zero.")
-    return seconds
+        amount = 0
+    if not 0 < amount < float("inf"):
+        raise ConfigurationError(f"{name} is {given!r}.", f"Say a number of {unit} above zero.")
+    return amount
+
+
+def _days(name: str, given: str | None, otherwise: timedelta) -> timedelta:
+    """A positive number of days, a year at most."""
+    days = _above_zero(name, given, otherwise / timedelta(days=1), "days")
+    return timedelta(days=min(days, 366))
 
 
 def _oidc(value: Callable[[str], str | None]) -> OidcSettings | None:

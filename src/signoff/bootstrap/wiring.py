@@ -6,7 +6,9 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -17,9 +19,11 @@ from signoff.adapters.blobs.file import FileBlobs
 from signoff.adapters.deploy.alias import AliasDeployer
 from signoff.adapters.deploy.command import CommandDeployer
 from signoff.adapters.deploy.server import ServerDeployer, stop_all
+from signoff.adapters.deploy.webhook import WebhookDeployer
 from signoff.adapters.identity.job_tokens import JobTokens
 from signoff.adapters.notify.chat import ChatNotifier
 from signoff.adapters.notify.mail import MailNotifier
+from signoff.adapters.notify.slack import SlackApp, SlackNotifier
 from signoff.adapters.notify.webhook import WebhookNotifier
 from signoff.adapters.registry.mlflow import MlflowRegistry
 from signoff.adapters.runner.local import Limits, LocalRunner
@@ -34,6 +38,7 @@ from signoff.engine.telling import tell
 from signoff.outbound import Outbound
 from signoff.outbound.addresses import AllowList
 from signoff.ports import Notifier
+from signoff.service import arrivals
 from signoff.service.desk import Desk
 from signoff.settings import Settings, prepare_home
 from signoff.store import embedded
@@ -45,6 +50,8 @@ if TYPE_CHECKING:
 
 SERVICE_ROLE = "signoff_service"
 _SERVER_CONNECTIONS = 12
+_PATIENCE = 30.0
+"""Seconds that a service may take to answer that it deploys; what takes longer says where to ask."""
 
 
 def clock() -> datetime:
@@ -131,6 +138,11 @@ def _outbound(settings: Settings) -> Outbound:
     return Outbound(AllowList.of(settings.outbound_allow))
 
 
+def _slack(settings: Settings) -> SlackApp | None:
+    secret = settings.slack_signing_secret
+    return SlackApp(secret, _outbound(settings)) if secret is not None else None
+
+
 def notifiers(settings: Settings) -> dict[TargetKind, Notifier]:
     """What can be told through, by kind of target.
 
@@ -140,6 +152,7 @@ def notifiers(settings: Settings) -> dict[TargetKind, Notifier]:
     found: dict[TargetKind, Notifier] = {
         TargetKind.WEBHOOK: WebhookNotifier(_outbound(settings), clock),
         TargetKind.CHAT: ChatNotifier(),
+        TargetKind.SLACK: SlackNotifier(_outbound(settings), can_answer=settings.slack_signing_secret is not None),
     }
     if settings.smtp_url is not None:
         found[TargetKind.MAIL] = MailNotifier(settings.smtp_url, urlsplit(settings.url).hostname or "localhost")
@@ -158,9 +171,10 @@ def wire_desk(settings: Settings) -> Iterator[Desk]:
     """What the server's use-cases work with."""
     with open_database(settings, connections=_SERVER_CONNECTIONS) as database:
         work = _work(settings, "server")
+        registry = _registry(settings, work)
         yield Desk(
             database=database,
-            registry=_registry(settings, work),
+            registry=registry,
             blobs=_blobs(settings),
             clock=clock,
             work=work,
@@ -169,6 +183,9 @@ def wire_desk(settings: Settings) -> Iterator[Desk]:
             identity=_identity(settings),
             admission=settings.oidc.admission if settings.oidc is not None else Admission(),
             id_tokens=JobTokens(_outbound(settings)),
+            chat=_slack(settings),
+            arrivals=registry.arrivals,
+            hook_secret=settings.hook_secret,
         )
 
 
@@ -179,6 +196,8 @@ def wire_machinery(settings: Settings, *, concurrency: int) -> Iterator[Machiner
         work = _work(settings, f"worker-{socket.gethostname()}-{os.getpid()}")
         registry = _registry(settings, work)
         runner = LocalRunner(Limits(memory=settings.step_memory_limit))
+        blobs = _blobs(settings)
+        desk = Desk(database, registry, blobs, clock, work, settings.url, unpack, arrivals=registry.arrivals)
         yield Machinery(
             database=database,
             registry=registry,
@@ -188,11 +207,14 @@ def wire_machinery(settings: Settings, *, concurrency: int) -> Iterator[Machiner
                 "alias": AliasDeployer(registry),
                 "server": ServerDeployer(settings.home / "serving", registry),
                 "command": CommandDeployer(runner, registry),
+                "webhook": WebhookDeployer(replace(_outbound(settings), deadline=_PATIENCE), registry, clock),
             },
-            blobs=_blobs(settings),
+            blobs=blobs,
             work=work,
             clock=clock,
             heartbeat=settings.heartbeat,
             notifiers=notifiers(settings),
             url=settings.url,
+            look=partial(arrivals.look, desk),
+            expiry_notice=settings.expiry_notice,
         )

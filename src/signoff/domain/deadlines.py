@@ -19,6 +19,10 @@ LONGEST_GAP = timedelta(minutes=5)
 """After a longer silence nobody acts at once: the clock may have jumped, or people may not have been able to answer."""
 
 
+EXPIRY_SHARE = 10
+"""An approval that stands briefly is told of in the last tenth of its time, however long before others are."""
+
+
 class Due(StrEnum):
     """What the time asks for. `lapse`: an approval that was given has grown too old."""
 
@@ -69,6 +73,14 @@ def due(gate: Gate, now: datetime) -> tuple[Due, ...]:
 def is_past(gate: Gate, now: datetime) -> bool:
     """Whether the approval of `gate` stands no longer because of its age."""
     return gate.valid_until is not None and gate.valid_until <= now
+
+
+def is_expiring(gate: Gate, now: datetime, notice: timedelta) -> bool:
+    """Whether the approval of `gate` will soon be too old, `notice` before at most, and its people know nothing yet."""
+    if gate.status is not GateStatus.APPROVED or gate.valid_until is None or gate.valid_for is None:
+        return False
+    is_known = gate.warned_at is not None or gate.lapsed_at is not None
+    return not is_known and gate.valid_until - min(notice, gate.valid_for / EXPIRY_SHARE) <= now < gate.valid_until
 
 
 def next_reminder(gate: Gate, now: datetime) -> datetime | None:

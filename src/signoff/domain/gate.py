@@ -159,7 +159,7 @@ class Gate:
     the administrator's, copied from the guarded environment when this is the last gate before it; they never count
     `contributors` (the submitter among them), whatever the pipeline allows. Deadlines are moments, so neither a
     restart nor daylight saving moves them: `expires_at` while it waits, `valid_until` once it is approved; `lapsed_at`
-    says when an approval that had expired was dealt with. From `escalated_at` on `escalate_to` may approve too.
+    says when an approval that had expired was dealt with, `warned_at` when its people were told that it will. From `escalated_at` on `escalate_to` may approve too.
     """
 
     id: str
@@ -187,6 +187,7 @@ class Gate:
     valid_until: datetime | None = None
     lapsed_at: datetime | None = None
     contributors: tuple[str, ...] = ()
+    warned_at: datetime | None = None
 
     @property
     def digest(self) -> str:

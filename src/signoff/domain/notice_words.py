@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from signoff.domain.actor import SYSTEM
 from signoff.domain.audit import Event
+from signoff.domain.chat import question_of
 from signoff.domain.deadlines import said
+from signoff.domain.drift import SELF_HEAL
 from signoff.domain.gate import Gate
 from signoff.domain.notice import Notice
 from signoff.domain.notifications import ASKING, Scene
@@ -34,7 +37,8 @@ def notice(scene: Scene, why: str = "") -> Notice:
     until = _until(scene.gate) if kind in ASKING else ""
     if kind in {Event.GLASS_BROKEN, Event.GLASS_ESCALATED} and scene.event.detail.get("due_at"):
         until = f"It is to be reviewed by {scene.event.detail['due_at']}."
-    return Notice(title, what, why, until, path, action)
+    ask = question_of(scene.gate) if scene.takes_chat and kind in ASKING and scene.gate is not None else ""
+    return Notice(title, what, why, until, path, action, ask)
 
 
 def subject(scene: Scene) -> str:
@@ -139,6 +143,8 @@ def _ended(scene: Scene) -> tuple[str, str, str, str]:
 
 def _deployed(scene: Scene) -> tuple[str, str, str, str]:
     kind, detail, label = scene.event.type, scene.event.detail, _label(scene)
+    if kind in {Event.DEPLOYMENT_UNAPPROVED, Event.DEPLOYMENT_RESTORED}:
+        return _drifted(scene)
     place = detail.get("environment", "an environment")
     why = f" {_short(str(detail['why']))}" if detail.get("why") else ""
     title = {
@@ -151,8 +157,42 @@ def _deployed(scene: Scene) -> tuple[str, str, str, str]:
     return title, f"{title}.{why}{by}", _run_path(scene), "Look at the run"
 
 
+def _drifted(scene: Scene) -> tuple[str, str, str, str]:
+    """What runs is not what was signed off, or is again."""
+    event, detail = scene.event, scene.event.detail
+    place = detail.get("environment", "an environment")
+    if event.type is Event.DEPLOYMENT_RESTORED:
+        title = f"{event.model} in {place} is what was signed off again"
+        by = "" if event.actor == SYSTEM.name else f" {_who_put_back(event.actor)}."
+        return title, f"{_short(str(detail.get('why', '')))}.{by}".replace("..", "."), "/deployments", "Look at it"
+    found = f"{event.model} v{detail['found']}" if detail.get("found") else f"no {event.model}"
+    note = f" {detail['self_heal']}." if detail.get("self_heal") else ""
+    what = f"{detail.get('sentence', '')}{note} {detail.get('hint', '')}"
+    return f"Not signed off: {found} in {place}", what.strip(), "/deployments", "Look at deployments"
+
+
+def _who_put_back(actor: str) -> str:
+    return "The environment puts back what was signed off (self_heal)" if actor == SELF_HEAL else f"{actor} put it back"
+
+
+def _adopted(scene: Scene) -> tuple[str, str, str, str]:
+    detail, label = scene.event.detail, _label(scene)
+    title = f"{label} in {detail.get('environment', 'an environment')} was adopted and is still not approved"
+    why = f" {_short(str(detail['ending']))}." if detail.get("ending") else ""
+    return (
+        title,
+        f"{detail.get('by')} adopted it: {_short(str(detail.get('why', '')))}.{why}",
+        _run_path(scene),
+        "Review it",
+    )
+
+
 def _approval(scene: Scene) -> tuple[str, str, str, str]:
     kind, detail, label = scene.event.type, scene.event.detail, _label(scene)
+    if kind is Event.APPROVAL_EXPIRING:
+        title = f"The approval of {label} expires soon"
+        what = f"It stands until {detail.get('until')}; then it is asked for anew, and the model page says so."
+        return title, what, _run_path(scene), "Look at the run"
     if kind is Event.APPROVAL_REVOKED:
         live = [str(place) for place in detail.get("live_in", ())]
         where = f" It is live in {', '.join(live)}." if live else ""
@@ -210,5 +250,6 @@ _BY_NOUN: dict[str, Callable[[Scene], tuple[str, str, str, str]]] = {
     "deployment": _deployed,
     "approval": _approval,
     "glass": _emergency,
+    "adoption": _adopted,
     "target": _target,
 }

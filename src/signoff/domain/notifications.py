@@ -6,13 +6,14 @@ themselves, and nobody hears of a private model that they may not know of.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from signoff.domain.absence import Delegation
 from signoff.domain.actor import SYSTEM, Credential, Directory, Role, actor_of
 from signoff.domain.audit import AuditEvent, Event
+from signoff.domain.environment import Environment
 from signoff.domain.gate import POLICY_PREFIX, Decision, Gate, GateStatus, evaluate
 from signoff.domain.preferences import DEFAULT, Preferences, Urgency
 from signoff.domain.run import Run
@@ -25,7 +26,16 @@ ASKING = frozenset({Event.GATE_OPENED, Event.GATE_REMINDED, Event.GATE_ESCALATED
 TO_ALL = frozenset({Event.GLASS_BROKEN, Event.GLASS_ESCALATED, Event.GLASS_RETURNED})
 """What concerns everybody: models live without review."""
 
-URGENT = TO_ALL | {Event.GLASS_REQUESTED, Event.GLASS_FAILED, Event.TARGET_PAUSED, Event.TARGET_TESTED}
+OF_PLACE = frozenset({Event.DEPLOYMENT_UNAPPROVED, Event.DEPLOYMENT_RESTORED, Event.ADOPTION_ESCALATED})
+"""What concerns those who answer for an environment: the administrators, and whom its rules name."""
+
+URGENT = TO_ALL | {
+    Event.GLASS_REQUESTED,
+    Event.GLASS_FAILED,
+    Event.DEPLOYMENT_UNAPPROVED,
+    Event.TARGET_PAUSED,
+    Event.TARGET_TESTED,
+}
 
 _ENDINGS = frozenset(
     {
@@ -39,11 +49,20 @@ _ENDINGS = frozenset(
     }
 )
 _OF_OWNERS = _ENDINGS | {Event.GATE_DECIDED, Event.RUN_CHANGES_REQUESTED}
-_OF_ALL_OF_RUN = frozenset({Event.DEPLOYMENT_ROLLED_BACK, Event.DEPLOYMENT_REFUSED, Event.APPROVAL_EXPIRED})
+_OF_ALL_OF_RUN = frozenset(
+    {
+        Event.DEPLOYMENT_ROLLED_BACK,
+        Event.DEPLOYMENT_REFUSED,
+        Event.APPROVAL_EXPIRING,
+        Event.APPROVAL_EXPIRED,
+    }
+)
 _OF_APPROVERS = frozenset({Event.DEPLOYMENT_SUCCEEDED, Event.DEPLOYMENT_FAILED})
 _OF_EMERGENCY = frozenset({Event.GLASS_FAILED, Event.GLASS_SETTLED, Event.GLASS_CANCELLED})
 
-TOLD = ASKING | URGENT | _OF_OWNERS | _OF_ALL_OF_RUN | _OF_APPROVERS | _OF_EMERGENCY | {Event.APPROVAL_REVOKED}
+TOLD = (
+    ASKING | URGENT | OF_PLACE | _OF_OWNERS | _OF_ALL_OF_RUN | _OF_APPROVERS | _OF_EMERGENCY | {Event.APPROVAL_REVOKED}
+)
 """Every event that anybody may hear of."""
 
 
@@ -59,6 +78,10 @@ class Scene:
     deciders: frozenset[str] = frozenset()
     submitters: frozenset[str] = frozenset()
     """Who submitted a version that was revoked."""
+    takes_chat: bool = False
+    """Whether the gate may be approved in a chat."""
+    keepers: Mapping[str, str] = field(default_factory=dict)
+    """Who answers for the environment, and why each of them."""
 
 
 def asked(
@@ -132,6 +155,8 @@ def _concerned(scene: Scene) -> dict[str, str]:
         found = {**deciders, **owners}
     elif kind in _OF_APPROVERS and event.detail.get("kind") != "break_glass":  # that is told as an emergency
         found = {name: why for name, why in deciders.items() if name not in owners}
+    elif kind in OF_PLACE:
+        found = dict(scene.keepers)
     elif kind in _OF_EMERGENCY:
         names = {str(event.detail.get("requested_by", "")), *map(str, event.detail.get("confirmed_by", ()))}
         found = dict.fromkeys(sorted(names), "You asked for it or confirmed it.")
@@ -150,8 +175,23 @@ def _of_target(event: AuditEvent, people: Directory) -> dict[str, str]:
     owner = event.detail.get("owner")
     if owner != SYSTEM.name:
         return {str(owner): "You defined this target."} if owner is not None else {}
+    return _administrators(people)
+
+
+def _administrators(people: Directory) -> dict[str, str]:
     admins = (p.name for p in people.people.values() if Role.ADMIN in p.roles)
     return dict.fromkeys(sorted(admins), "You administer this server.")
+
+
+def keepers(environment: Environment | None, model: str, people: Directory, deciders: Iterable[str]) -> dict[str, str]:
+    """Who answers for `model` in the environment: whom its rules count, or `deciders` where it has none; the admins."""
+    rules = environment.rules if environment is not None else ()
+    named = {name for rule in rules for name in people.eligible(rule.approvers, model)}
+    place = environment.name if environment is not None else "there"
+    approvers = dict.fromkeys(sorted(named), f"Your approval counts for what is deployed to {place}.")
+    if not rules:
+        approvers = dict.fromkeys(sorted(deciders), "You decided about what was signed off.")
+    return {**_administrators(people), **approvers}
 
 
 def _owners(run: Run | None) -> tuple[str, ...]:

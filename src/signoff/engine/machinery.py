@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO
 
@@ -46,8 +46,13 @@ class Machinery:
     stopping: threading.Event = field(default_factory=threading.Event)
     notifiers: Mapping[TargetKind, Notifier] = field(default_factory=dict)
     """What this worker can tell through, by kind of target."""
+    look: Callable[[str], None] | None = None
+    """Looks for new versions that start the registered pipeline of this name, and starts them: a use-case, which
+    `bootstrap` hands in, for the engine knows none."""
     url: str = "http://localhost:8010"
     """The server's public address, for links."""
+    expiry_notice: timedelta = timedelta(days=7)
+    """How long before an approval expires its people are told, at most."""
     retry_pauses: tuple[float, ...] = (1.0, 4.0, 15.0)
     """How long to wait before asking an outside system again that did not answer, in seconds."""
     heartbeat: float = 10.0

@@ -32,7 +32,7 @@ def start_reapproval(tx: Transaction, run: Run, gate: Gate, at: datetime) -> str
     `run` is as it was in the gate's attempt. Where such a run is on its way already, that one is enough.
     """
     version = run.attempt.version
-    if version is None or gate.valid_until is None or not _is_needed(tx, run, gate, at):
+    if version is None or gate.valid_until is None or not is_needed(tx, run, gate, at):
         return None
     present = find_reapproval(tx, run.id, gate.step)
     if present is not None:
@@ -63,7 +63,7 @@ def start_reapproval(tx: Transaction, run: Run, gate: Gate, at: datetime) -> str
     return review.id
 
 
-def _is_needed(tx: Transaction, run: Run, gate: Gate, at: datetime) -> bool:
+def is_needed(tx: Transaction, run: Run, gate: Gate, at: datetime) -> bool:
     """Whether anything rests on the approval: the version is live where it let it, or the newest that has one.
 
     What was approved again since needs nothing; what somebody revoked is not asked for by the clock.

@@ -11,10 +11,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from signoff.domain import notice_words
+from signoff.domain.actor import Directory
 from signoff.domain.audit import AuditEvent, Event
+from signoff.domain.chat import takes_chat
 from signoff.domain.emergency import EmergencyStatus, confirmers
 from signoff.domain.gate import Gate, GateStatus
-from signoff.domain.notifications import ASKING, TOLD, Scene, Way, asked, ways
+from signoff.domain.notifications import ASKING, OF_PLACE, TOLD, Scene, Way, asked, keepers, ways
 from signoff.domain.preferences import Preferences
 from signoff.domain.run import Run
 from signoff.domain.target import Delivery, Target
@@ -91,7 +93,23 @@ def scene_of(tx: Transaction, event: AuditEvent) -> Scene:
         waits = who_is_asked(tx, run, gate, event.at)
     elif event.type is Event.GLASS_REQUESTED:
         waits = _confirmers(tx, event)
-    return Scene(event, directory, run, gate, waits, _deciders(tx, run), _submitters(tx, event))
+    is_taken = event.type in ASKING and gate is not None and _takes_chat(tx, gate)
+    deciders = _deciders(tx, run)
+    keeping = _keepers(tx, event, directory, deciders)
+    return Scene(event, directory, run, gate, waits, deciders, _submitters(tx, event), is_taken, keeping)
+
+
+def _keepers(tx: Transaction, event: AuditEvent, directory: Directory, deciders: frozenset[str]) -> dict[str, str]:
+    """Who answers for the environment of the event, where it concerns them."""
+    if event.type not in OF_PLACE:
+        return {}
+    environment = get_environments(tx).get(str(event.detail.get("environment")))
+    return keepers(environment, event.model or "", directory, deciders)
+
+
+def _takes_chat(tx: Transaction, gate: Gate) -> bool:
+    place = gate.subject.environment
+    return place is not None and takes_chat(gate, get_environments(tx).get(place))
 
 
 def who_is_asked(tx: Transaction, run: Run, gate: Gate, at: datetime) -> dict[str, str]:

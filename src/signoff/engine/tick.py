@@ -10,6 +10,7 @@ from signoff.domain.errors import SignoffError
 from signoff.engine import drift, emergencies, freezes, notifying, watching
 from signoff.engine.deadlines import keep_deadlines, moment_to_act
 from signoff.engine.deploying_by_hand import BY_HAND
+from signoff.engine.expiring import warn_of_expiry
 from signoff.engine.jobs import RUNS_QUEUE, wake_by_hand, wake_run
 from signoff.engine.machinery import LOG, Machinery
 from signoff.engine.settling import settle_gates
@@ -30,6 +31,7 @@ def tick(machinery: Machinery) -> None:
     now = moment_to_act(machinery)
     if now is not None:
         keep_deadlines(machinery, now)
+        warn_of_expiry(machinery, now)
         emergencies.attend(machinery, now)
     settle_gates(machinery)
     wake_stuck(machinery)

@@ -6,13 +6,14 @@ Each list reads one partial index from its beginning, so that looking costs what
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Interval, Select, and_, bindparam, func, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from signoff.domain.audit import AuditEvent
+from signoff.domain.deadlines import EXPIRY_SHARE
 from signoff.domain.errors import ConflictError
 from signoff.domain.gate import Gate, GateStatus
 from signoff.domain.run import RunKind, StepStatus
@@ -50,6 +51,24 @@ def list_outlived(tx: Transaction, *, now: datetime, after: DueGate | None, limi
     """Approved gates whose approval grew too old, which nobody has dealt with."""
     is_due = and_(_IS_APPROVED, gates.c.valid_until.is_not(None), gates.c.lapsed_at.is_(None))
     return _list(tx, _due(gates.c.valid_until, is_due), now, after, limit)
+
+
+def list_expiring(
+    tx: Transaction, *, now: datetime, after: DueGate | None, limit: int, notice: timedelta
+) -> list[DueGate]:
+    """Approved gates whose approval will soon be too old, and whose people were not told."""
+    stands = and_(_IS_APPROVED, gates.c.valid_until.is_not(None), gates.c.lapsed_at.is_(None))
+    early = func.least(notice, gates.c.valid_for.op("/", return_type=Interval())(EXPIRY_SHARE))
+    # The first condition is what the index answers; what the second one leaves out is soon due.
+    is_near = and_(stands, gates.c.valid_until <= now + notice, gates.c.warned_at.is_(None))
+    query = select(gates.c.valid_until, gates.c.id, gates.c.run_id).where(is_near, gates.c.valid_until - early <= now)
+    return _list(tx, query.order_by(gates.c.valid_until), now, after, limit)
+
+
+def set_warned(tx: Transaction, gate: Gate, at: datetime, *, audit: Sequence[AuditEvent]) -> None:
+    """Its people are told that the approval will expire; ConflictError when somebody else was first."""
+    row = update(gates).where(gates.c.id == gate.id, _IS_APPROVED, gates.c.warned_at.is_(None))
+    _once(tx, gate, row.values(warned_at=at), audit)
 
 
 def _due(moment: ColumnElement[datetime], is_due: ColumnElement[bool]) -> Select[datetime, str, str]:
@@ -92,7 +111,7 @@ def set_lapsed(tx: Transaction, gate: Gate, *, audit: Sequence[AuditEvent]) -> N
 def set_renewed(tx: Transaction, gate: Gate, *, audit: Sequence[AuditEvent]) -> None:
     """Write that the approval of `gate`, which had expired, stands again until `gate.valid_until`."""
     row = update(gates).where(gates.c.id == gate.id, _IS_APPROVED)
-    _once(tx, gate, row.values(lapsed_at=None, valid_until=gate.valid_until, note=gate.note), audit)
+    _once(tx, gate, row.values(lapsed_at=None, warned_at=None, valid_until=gate.valid_until, note=gate.note), audit)
 
 
 def _once(tx: Transaction, gate: Gate, statement: object, audit: Sequence[AuditEvent]) -> None:

@@ -235,6 +235,7 @@ def _gate(row: Row[Any]) -> Gate:
         valid_for=row.valid_for,
         valid_until=row.valid_until,
         lapsed_at=row.lapsed_at,
+        warned_at=row.warned_at,
     )
 
 
