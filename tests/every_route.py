@@ -19,6 +19,8 @@ from factories import ALICE, BOB, CAROL, DAVE, ERIN, MODEL
 from house import PRODUCTION, House, made
 from signoff.domain.access import ALLOWED_ROLES, NEEDS_SESSION, Do
 from signoff.domain.actor import Credential, Person, Role
+from signoff.domain.chat import ChatAccount, ChatUser
+from signoff.store import chat
 from signoff.web.app import ROUTERS
 
 NOBODY = Person("nick")
@@ -163,6 +165,10 @@ REST: Mapping[str, Door] = {
     "PUT /me/notifications": Door(Do.MANAGE_ACCOUNT, {"pace": "instant", "muted": [], "zone": "UTC"}),
     "POST /unsubscribe/{word}": Door(None),
     "GET /emergencies/{emergency_id}": Door(READ),
+    "POST /hooks/slack": Door(None),
+    "GET /chats": Door(ADMIN),
+    "GET /me/chats": Door(Do.MANAGE_ACCOUNT),
+    "DELETE /chats/{team}/{user}": Door(Do.MANAGE_ACCOUNT, own=_VERAS),
     "POST /runs/{run_id}/cancel": Door(Do.CANCEL, own=_ALICES),
 }
 """By method and path, in an order in which what is taken away is asked for before."""
@@ -231,7 +237,14 @@ PAGES: Mapping[str, Door] = {
     "POST /settings/people/{name}/{what}": Door(ADMIN),
     "POST /settings/groups": Door(ADMIN, {"name": "night", "members": "vera"}),
     "POST /settings/targets": Door(ADMIN, {"name": "hook", "kind": "webhook", "url": "https://example.org/"}),
+    "GET /settings/targets/{name}": Door(ADMIN),
+    "POST /settings/deliveries/{delivery_id}/redeliver": Door(ADMIN),
     "POST /settings/targets/{name}/{what}": Door(ADMIN),
+    "GET /settings/notifications": Door(READ),
+    "POST /settings/notifications": Door(Do.MANAGE_ACCOUNT, {"pace": "instant", "zone": "UTC"}),
+    "GET /settings/chat": Door(Do.MANAGE_ACCOUNT, query="?code=x"),
+    "POST /settings/chat": Door(Do.MANAGE_ACCOUNT, {"answer": "no", "code": "x"}),
+    "POST /settings/chat/unlink": Door(Do.MANAGE_ACCOUNT, {"team": "T1", "user": "U1"}, own=_VERAS),
     "POST /sign-out": Door(Do.MANAGE_ACCOUNT),
 }
 """The same for pages; what is sent is a form's."""
@@ -251,6 +264,12 @@ def page_routes() -> dict[str, list[str]]:
     """Every page and form, by method and path, and what it takes after the question mark."""
     routes = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
     return {f"{min(r.methods or ())} {r.path}": [p.alias for p in r.dependant.query_params] for r in routes}
+
+
+def _link_vera(house: House) -> None:
+    linked = ChatAccount(ChatUser("T1", "U1", "vera.of.slack"), "vera", house.clock.now)
+    with house.database.begin() as tx:
+        assert chat.add_account(tx, linked, audit=[])
 
 
 @dataclass
@@ -292,7 +311,10 @@ class Scene:
             "emergency_id": "0123456789ab",
             "path": "report.json",
             "what": "link",
+            "team": "T1",
+            "user": "U1",
         }
+        _link_vera(house)
         return cls(house, ids)
 
     def path(self, route: str, *, forced: str | None = None) -> str:

@@ -37,6 +37,8 @@ DOORS = {
     "devices.start_device": "a program that asks for a credential has none",
     "devices.redeem_device": "the secret of the program is what allows it, once a person did",
     "trusts.exchange_id_token": "the CI system's signature is what allows it",
+    "chat.receive_call": "the chat service's signature is what allows it; what it may do is asked of the linked person",
+    "chat.send_reply": "shows a person in a chat what became of their own call",
     "notifications.check_word": "the word of the link is what allows it",
     "notifications.unsubscribe": "the word of the link is what allows it",
     "health.readiness": "whether the parts answer; names nobody and nothing",
@@ -62,6 +64,7 @@ OPEN_ROUTES = {
     "/device/token",
     "/tokens/exchange",
     "/unsubscribe/{word}",
+    "/hooks/slack",
 }
 """What is asked by those who have no credential: operators' probes, and programs that want one."""
 

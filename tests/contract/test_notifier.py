@@ -18,11 +18,12 @@ from receivers import Mailbox, Receiver, a_mail_server, a_receiver
 from signoff.adapters.notify.chat import ChatNotifier
 from signoff.adapters.notify.mail import MailNotifier, read_server
 from signoff.adapters.notify.memory import MemoryNotifier
+from signoff.adapters.notify.slack import SlackNotifier
 from signoff.adapters.notify.webhook import WebhookNotifier
 from signoff.domain.errors import ConfigurationError, InvalidError, UnavailableError
 from signoff.domain.notice import Message, Notice
 from signoff.domain.secret import Secret
-from signoff.domain.target import RefusedError, Target, TargetKind
+from signoff.domain.target import GoneError, RefusedError, Target, TargetKind
 from signoff.outbound import Outbound
 from signoff.ports import Notifier
 
@@ -93,11 +94,18 @@ def _chat() -> Iterator[Case]:
         yield Case(ChatNotifier(), target, lambda: len(receiver.received), lambda: _answer(receiver, 500))
 
 
+def _slack() -> Iterator[Case]:
+    with a_receiver() as receiver:
+        target = a_target(TargetKind.SLACK, f"http://127.0.0.1:{receiver.port}/services/T1/B1/token")
+        notifier = SlackNotifier(Outbound(), can_answer=True)
+        yield Case(notifier, target, lambda: len(receiver.received), lambda: _answer(receiver, 500))
+
+
 def _answer(receiver: Receiver, status: int) -> None:
     receiver.status = status
 
 
-CASES = {"memory": _memory, "mail": _mail, "webhook": _webhook, "chat": _chat}
+CASES = {"memory": _memory, "mail": _mail, "webhook": _webhook, "chat": _chat, "slack": _slack}
 
 
 @pytest.fixture(params=CASES)
@@ -266,7 +274,43 @@ def test_a_redirect_is_not_followed(receiver: Receiver) -> None:
     assert len(receiver.received) == 1
 
 
+@pytest.mark.parametrize(("kind", "status"), [("webhook", 410), ("slack", 410), ("slack", 404)])
+def test_a_receiver_that_is_gone_says_so(receiver: Receiver, kind: str, status: int) -> None:
+    receiver.status = status
+    notifiers = {"webhook": WebhookNotifier(Outbound(), lambda: datetime.now(UTC))}
+    notifier = notifiers.get(kind) or SlackNotifier(Outbound(), can_answer=False)
+    target = a_target(TargetKind(kind), receiver.url, WEBHOOK_SECRET)
+    with notifier.open(target) as send, pytest.raises(GoneError, match=f"HTTP {status}"):
+        send(MESSAGE)
+
+
 # Chat
+
+
+def test_what_slack_calls_malformed_holds_up_no_other_message(receiver: Receiver) -> None:
+    receiver.status = 400
+    target = a_target(TargetKind.SLACK, receiver.url)
+    with SlackNotifier(Outbound(), can_answer=True).open(target) as send, pytest.raises(RefusedError) as refused:
+        send(MESSAGE)
+    assert not refused.value.is_final
+
+
+def test_a_message_to_slack_has_each_notice_with_its_link_and_asks_only_where_buttons_come_back(
+    receiver: Receiver,
+) -> None:
+    asking = replace(NOTICE, ask="gate-1 sha256:abc")
+    message = replace(MESSAGE, notices=(asking, NOTICE))
+    target = a_target(TargetKind.SLACK, receiver.url)
+    for can_answer in (True, False):
+        with SlackNotifier(Outbound(), can_answer=can_answer).open(target) as send:
+            send(message)
+    asked, told = (json.loads(one.body)["blocks"] for one in receiver.received)
+    assert [block["type"] for block in asked] == ["header", "section", "actions"] * 2
+    assert [len(block["elements"]) for block in asked if block["type"] == "actions"] == [2, 1]
+    assert [len(block["elements"]) for block in told if block["type"] == "actions"] == [1, 1]
+    assert asked[2]["elements"][0]["url"] == "https://signoff.example.com/runs/abc123/gates/approve"
+    assert asked[2]["elements"][1]["value"] == "gate-1 sha256:abc"
+    assert NOTICE.until in asked[1]["text"]["text"]
 
 
 def test_a_chat_message_is_plain_text_with_the_facts_and_the_link(receiver: Receiver) -> None:

@@ -375,6 +375,22 @@ def test_a_target_that_fails_for_a_day_is_paused_its_owner_told_and_what_is_due_
     assert "does not answer" in one["answer"]
 
 
+def test_a_target_whose_receiver_is_gone_is_paused_at_once_and_its_owner_told(told: House) -> None:
+    add_target(told, models=["*"])
+    told.notifier.gone.add("team")
+    told.submit(ONE_OF_RISK)
+    assert sent(told, "target.paused") == [("erin", "target.paused")]
+    assert "team answered with HTTP 410" in to(told, "erin", "target.paused").notices[0].what
+    (target,) = (t for t in made(told.as_("erin").get("/targets"))["items"] if t["name"] == "team")
+    assert target["paused_why"] == "Its receiver is gone: team answered with HTTP 410."
+    (one,) = made(told.as_("erin").get("/deliveries?target=team"))["items"]
+    assert (one["status"], one["tries"], one["answer"]) == ("waiting", 1, "team answered with HTTP 410.")
+    told.notifier.gone.clear()
+    made(told.as_("erin").post("/targets/team/resume"))
+    told.work()
+    assert [event for who, event in sent(told) if who == "team"] == ["gate.opened"]
+
+
 def test_an_address_that_does_not_exist_is_given_up_at_once_and_shown(told: House) -> None:
     told.notifier.unknown.add("bob@example.com")
     told.submit(ONE_OF_RISK)

@@ -60,7 +60,11 @@ def add(
     /,
     *,
     kind: Annotated[
-        str | None, Parameter(help="webhook (default for http and https) or chat (an Apprise URL; default for others).")
+        str | None,
+        Parameter(
+            help="webhook (default for http and https), slack (default for hooks.slack.com), or chat (an Apprise URL; "
+            "default for others)."
+        ),
     ] = None,
     event: Annotated[
         list[str] | None, Parameter(metavar="PATTERN", help="What it hears of, as gate.*; several times. Default: all.")
@@ -78,9 +82,10 @@ def add(
     screen = Screen(common)
     address = sys.stdin.readline().strip() if url == "-" else url
     if kind is None:
-        kind = "webhook" if address.startswith(("http://", "https://")) else "chat"
-    if kind not in {"webhook", "chat"}:
-        raise InvalidError(f"{kind!r} is no kind of target.", "Say webhook or chat; mail comes with SIGNOFF_SMTP_URL.")
+        kind = _kind(address)
+    if kind not in {"webhook", "slack", "chat"}:
+        hint = "Say webhook, slack or chat; mail comes with SIGNOFF_SMTP_URL."
+        raise InvalidError(f"{kind!r} is no kind of target.", hint)
     given = {"name": name, "kind": kind, "url": address, "models": model or [], "person": person}
     request = asked(TargetRequest, {**given, **({"events": event} if event else {})})
     with connect(common) as client:
@@ -196,6 +201,13 @@ def redeliver(delivery_id: DeliveryArgument, /, *, common: Common = NOTHING) -> 
         screen.document(found)
     screen.say(f"{safe(found.id)} is sent again: {safe(found.title)}")
     return Exit.DONE
+
+
+def _kind(address: str) -> str:
+    """What an address looks like."""
+    if not address.startswith(("http://", "https://")):
+        return "chat"
+    return "slack" if address.startswith(("https://hooks.slack.com/", "https://hooks.slack-gov.com/")) else "webhook"
 
 
 def _hears(target: TargetBody) -> str:

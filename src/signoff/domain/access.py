@@ -6,11 +6,11 @@ every service function.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from signoff.domain.actor import Actor, Credential, Role, Scope
+from signoff.domain.actor import Actor, Credential, Role, Scope, reaches
 from signoff.domain.errors import CannotDecideError, ModelNotFoundError, NotAllowedError
 
 
@@ -21,6 +21,8 @@ class Do(StrEnum):
     VALIDATE = "validate"
     SUBMIT = "submit"
     RESUBMIT = "resubmit"
+    REGISTER_PIPELINES = "register_pipelines"
+    REMOVE_PIPELINES = "remove_pipelines"
     CANCEL = "cancel"
     RETRY = "retry"
     COMMENT = "comment"
@@ -51,6 +53,8 @@ ALLOWED_ROLES: Mapping[Do, frozenset[Role]] = {
     Do.VALIDATE: _EVERY_ROLE,
     Do.SUBMIT: frozenset({Role.SUBMITTER}),
     Do.RESUBMIT: frozenset({Role.SUBMITTER}),
+    Do.REGISTER_PIPELINES: frozenset({Role.SUBMITTER}),
+    Do.REMOVE_PIPELINES: frozenset({Role.SUBMITTER, Role.ADMIN}),
     Do.CANCEL: frozenset({Role.SUBMITTER, Role.ADMIN}),
     Do.RETRY: frozenset({Role.SUBMITTER, Role.ADMIN}),
     Do.COMMENT: frozenset({Role.SUBMITTER, Role.APPROVER, Role.ADMIN, Role.AUDITOR}),
@@ -79,6 +83,8 @@ for a named automation."""
 
 NEEDS_SESSION = frozenset(
     {
+        Do.REGISTER_PIPELINES,
+        Do.REMOVE_PIPELINES,
         Do.DECIDE,
         Do.WITHDRAW,
         Do.ROLL_BACK,
@@ -91,21 +97,35 @@ NEEDS_SESSION = frozenset(
 )
 """What takes a signed-in person: a token never does it, but for decisions of one that was marked for an automation."""
 
-_OWN_ONLY = frozenset({Do.CANCEL, Do.RETRY, Do.MANAGE_ACCOUNT})
+FROM_CHAT = frozenset({Do.READ, Do.DECIDE})
+"""What somebody may do by a button in a chat. Which approvals are taken from there is said beside gates (`chat`)."""
+
+FROM_PIPELINE = frozenset({Do.SUBMIT})
+"""What a registered pipeline does in its registrar's name."""
+
+_OWN_ONLY = frozenset({Do.CANCEL, Do.RETRY, Do.MANAGE_ACCOUNT, Do.REMOVE_PIPELINES})
 """What people do to what is their own only; an administrator does it to anybody's."""
+_OF_OTHERS: Mapping[Do, str] = {
+    Do.MANAGE_ACCOUNT: "manage the account of {owner}",
+    Do.REMOVE_PIPELINES: "remove a pipeline that {owner} registered",
+}
 
 
 def authorize(actor: Actor, action: Do, resource: Resource = ANYTHING) -> None:
     """Return when `actor` may do `action` to `resource`.
 
     Raises:
-        ModelNotFoundError: the model is private to others; it is said in the words for a model that is not there.
+        ModelNotFoundError: the model is private to others, and what is said of one that is not there is said of it.
         NotAllowedError: with the reason and what would help.
         CannotDecideError: the same, for decisions.
     """
     if resource.model is not None and not actor.sees(resource.model):
-        raise ModelNotFoundError(f"signoff knows no model called {resource.model}.", "`signoff models` lists them.")
-    refusal = why_not(actor, action, resource)
+        # Whoever may not do that to any model, or not to names like this one, hears no more than of any other name.
+        refusal = why_not(actor, action) or _why_not_by_name(actor, action, resource.model)
+        if refusal is None:
+            raise unknown_model(resource.model)
+    else:
+        refusal = why_not(actor, action, resource)
     if refusal is None:
         return
     what, hint = refusal
@@ -113,27 +133,33 @@ def authorize(actor: Actor, action: Do, resource: Resource = ANYTHING) -> None:
     raise kind(what, hint)
 
 
+def unknown_model(name: str) -> ModelNotFoundError:
+    """What is said of a model that is not there, or that is private to others: nothing tells the two apart."""
+    return ModelNotFoundError(f"signoff knows no model called {name}.", "`signoff models` lists those that you see.")
+
+
 def why_not(actor: Actor, action: Do, resource: Resource = ANYTHING) -> tuple[str, str] | None:
     """Why `actor` may not do `action` (what, hint); None when they may."""
     if actor.credential is Credential.SYSTEM:
         return None
     words = action.replace("_", " ")
-    refusal = _why_not_by_token(actor, action, words) if actor.credential is Credential.TOKEN else None
+    refusal = None
+    if actor.credential is Credential.TOKEN:
+        refusal = _why_not_by_token(actor, action, words)
+    elif actor.credential is Credential.CHAT and action not in FROM_CHAT:
+        refusal = f"From a chat nobody can {words}.", "Open the page, and do it there."
+    elif actor.credential is Credential.PIPELINE and action not in FROM_PIPELINE:
+        refusal = f"A registered pipeline cannot {words}.", "It submits; a person does the rest."
     roles = ALLOWED_ROLES[action]
     if refusal is None and not actor.roles & roles:
         wanted = " or ".join(sorted(roles))
         refusal = f"{actor.name} may not {words}.", f"It takes the role {wanted}; an administrator can give it."
     if refusal is not None:
         return refusal
-    if resource.model is not None and not _is_covered(actor, action, resource.model):
-        patterns = ", ".join(actor.models)
-        return (
-            f"{actor.name} may not {words} for {resource.model}.",
-            f"Their roles apply to {patterns}; an administrator can widen that.",
-        )
+    if resource.model is not None and (refusal := _why_not_by_name(actor, action, resource.model, actor.private)):
+        return refusal
     if action in _OWN_ONLY and Role.ADMIN not in actor.roles and resource.owner not in {None, actor.name}:
-        of = f"a run that {resource.owner} submitted"
-        what = f"manage the account of {resource.owner}" if action is Do.MANAGE_ACCOUNT else f"{words} {of}"
+        what = _OF_OTHERS.get(action, f"{words} a run that {{owner}} submitted").format(owner=resource.owner)
         return f"{actor.name} may not {what}.", f"Ask {resource.owner} or an administrator."
     return None
 
@@ -158,8 +184,11 @@ def _why_not_by_token(actor: Actor, action: Do, words: str) -> tuple[str, str] |
 _NOT_NARROWED = frozenset({Do.READ, Do.READ_AUDIT, Do.VALIDATE, Do.MANAGE_ACCOUNT, Do.ADMINISTER})
 
 
-def _is_covered(actor: Actor, action: Do, model: str) -> bool:
-    """Whether the actor's model patterns cover `model`; reading and administration are not narrowed by them."""
-    if action in _NOT_NARROWED or Role.ADMIN in actor.roles:
-        return True
-    return actor.covers(model)
+def _why_not_by_name(actor: Actor, action: Do, model: str, private: Iterable[str] = ()) -> tuple[str, str] | None:
+    """Why not for a model of that name: reading and administration are not narrowed by the actor's patterns."""
+    if action in _NOT_NARROWED or Role.ADMIN in actor.roles or reaches(actor.models, model, private):
+        return None
+    return (
+        f"{actor.name} may not {action.replace('_', ' ')} for {model}.",
+        f"Their roles apply to {', '.join(actor.models)}; an administrator can widen that.",
+    )

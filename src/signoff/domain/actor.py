@@ -27,10 +27,16 @@ class Role(StrEnum):
 
 
 class Credential(StrEnum):
-    """How an actor proved who they are. A session decides; a token does what its scopes say."""
+    """How an actor proved who they are. A session decides; a token does what its scopes say.
+
+    `chat`: a linked user of a chat, who reads there, and approves where the environment takes that; nothing else.
+    `pipeline`: a registered pipeline, which submits in its registrar's name; nothing else.
+    """
 
     SESSION = "session"
     TOKEN = "token"  # noqa: S105 - the name of a kind of credential, not a secret
+    CHAT = "chat"
+    PIPELINE = "pipeline"
     SYSTEM = "system"
 
 
@@ -71,8 +77,9 @@ class Actor:
     """Who is behind one request: a person with one credential, or the system itself.
 
     `private` are the patterns of the models that only those see whose `models` name them. `credential_id` is the
-    session's or token's; `methods` and `authenticated_at` say how and when the person of a session last proved who
-    they are. `scopes` bound a token; `automation` is what an administrator named it for, when it may decide.
+    session's or token's, or the chat's team and user; `methods` and `authenticated_at` say how and when the person of
+    a session last proved who they are. `scopes` bound a token; `automation` is what an administrator named it for,
+    when it may decide.
     """
 
     name: str

@@ -15,7 +15,8 @@ from typing import Any
 class Notice:
     """What happened, why it is told to this reader, until when they may answer, and where it is looked at.
 
-    `title` fits on a line; `path` is a path of the pages, to which `action` is the way in.
+    `title` fits on a line; `path` is a path of the pages, to which `action` is the way in. `ask` is the gate and the
+    digest that could be approved in a chat, where the environment takes that; else empty.
     """
 
     title: str
@@ -24,6 +25,7 @@ class Notice:
     until: str = ""
     path: str = "/"
     action: str = "Look at it"
+    ask: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,12 +65,25 @@ class RefusedError(SignoffError):
         self.is_final = is_final
 
 
+class GoneError(SignoffError):
+    """The receiver says that it is no longer there, and wants nothing more."""
+
+    code = "target_gone"
+
+
 class TargetKind(StrEnum):
-    """Through what: mail to people, a signed webhook to a machine, a chat service by its Apprise URL."""
+    """Through what: mail to people, a signed webhook to a machine, a chat service by its Apprise URL.
+
+    `slack` is Slack's own incoming webhook, whose messages carry buttons.
+    """
 
     MAIL = "mail"
     WEBHOOK = "webhook"
     CHAT = "chat"
+    SLACK = "slack"
+
+
+_BY_HTTP = frozenset({TargetKind.WEBHOOK, TargetKind.SLACK})
 
 
 class DeliveryStatus(StrEnum):
@@ -144,11 +157,7 @@ class Target:
     def shown_url(self) -> str:
         """What may be shown of its address: the service, and of a webhook the host."""
         parts = urlsplit(self.url.reveal())
-        return (
-            f"{parts.scheme}://{parts.hostname or '...'}"
-            if self.kind is TargetKind.WEBHOOK
-            else f"{parts.scheme}://..."
-        )
+        return f"{parts.scheme}://{parts.hostname or '...'}" if self.kind in _BY_HTTP else f"{parts.scheme}://..."
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,8 +206,9 @@ def check_target(name: str, kind: TargetKind, url: str, events: Iterable[str], m
     if len(url) > _LONGEST_URL or not url.isprintable() or any(character.isspace() for character in url):
         raise TargetError("The address cannot be one.", f"It has no spaces, and {_LONGEST_URL} characters at most.")
     scheme = urlsplit(url).scheme
-    if kind is TargetKind.WEBHOOK and (scheme not in {"http", "https"} or not urlsplit(url).hostname):
-        raise TargetError("The address of a webhook begins with https://.", "Chat services take --kind chat.")
+    if kind in _BY_HTTP and (scheme not in {"http", "https"} or not urlsplit(url).hostname):
+        what = "a webhook" if kind is TargetKind.WEBHOOK else "an incoming webhook of Slack"
+        raise TargetError(f"The address of {what} begins with https://.", "Chat services take --kind chat.")
     if not scheme:
         raise TargetError("The address names no service.", "For example slack://..., workflows://..., ntfys://...")
     for pattern in (*events, *models):

@@ -16,7 +16,16 @@ from signoff.domain.errors import InvalidError, NotFoundError, SignoffError, Una
 from signoff.domain.notice import Message
 from signoff.domain.notifications import ASKING
 from signoff.domain.secret import redacted
-from signoff.domain.target import GIVE_UP_AFTER, Delivery, DeliveryStatus, RefusedError, Target, TargetKind, back_off
+from signoff.domain.target import (
+    GIVE_UP_AFTER,
+    Delivery,
+    DeliveryStatus,
+    GoneError,
+    RefusedError,
+    Target,
+    TargetKind,
+    back_off,
+)
 from signoff.engine.jobs import NOTIFY_QUEUE, wake_target
 from signoff.engine.machinery import LOG, Machinery
 from signoff.engine.telling import who_is_asked
@@ -61,6 +70,9 @@ def _send_next(machinery: Machinery, target: Target, send: Send) -> bool:
             answer = send(_message(tx, machinery, target, fresh))
         except RefusedError as error:
             _refused(tx, fresh, error, machinery.clock())
+        except GoneError as error:
+            _gone(tx, target, ids, error, machinery.clock())
+            return False
         except (UnavailableError, InvalidError) as error:
             _failed(tx, target, ids, error, machinery.clock())
             return False
@@ -90,6 +102,16 @@ def _failed(tx: Transaction, target: Target, ids: Sequence[str], error: SignoffE
     retry_at = at + back_off(present.failures + 1)
     targets.set_failing(tx, present, since=since, retry_at=retry_at)
     deliveries.set_tried(tx, ids, _shown(error.what), send_at=retry_at)
+
+
+def _gone(tx: Transaction, target: Target, ids: Sequence[str], error: GoneError, at: datetime) -> None:
+    """The receiver wants nothing more: the target is paused at once, and what is due for it waits."""
+    present = targets.find_target(tx, target.name, lock=True)
+    if present is None:
+        return
+    deliveries.set_tried(tx, ids, _shown(error.what), send_at=at)
+    if not present.is_paused:
+        _pause(tx, present, at, f"Its receiver is gone: {_shown(error.what)}")
 
 
 def _is_dropped(tx: Transaction, delivery: Delivery, now: datetime) -> bool:
@@ -153,7 +175,7 @@ def wake_due(machinery: Machinery) -> None:
         deliveries.give_up(tx, before=now - GIVE_UP_AFTER, at=now)
         for target in targets.list_targets(tx):
             if target.must_be_paused(now):
-                _pause(tx, target, now)
+                _pause(tx, target, now, f"Nothing has got through it for a day, in {target.failures} tries.")
         due = {f"target/{name}": name for name in deliveries.list_due_targets(tx, now)}
         if not due:
             return
@@ -161,9 +183,8 @@ def wake_due(machinery: Machinery) -> None:
             wake_target(tx, due[lock])
 
 
-def _pause(tx: Transaction, target: Target, at: datetime) -> None:
+def _pause(tx: Transaction, target: Target, at: datetime, why: str) -> None:
     """Try it no more until somebody resumes it; whoever defined it is told."""
-    why = f"Nothing has got through it for a day, in {target.failures} tries."
     LOG.warning("a target is paused", target=target.name, why=why)
     paused = AuditEvent(
         Event.TARGET_PAUSED, SYSTEM.name, at, detail={"target": target.name, "owner": target.owner, "why": why}

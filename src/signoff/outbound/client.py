@@ -41,6 +41,14 @@ class AddressRefusedError(InvalidError):
     code = "address_refused"
 
 
+class UnwelcomeAnswerError(UnavailableError):
+    """Somebody answered, and not with a success. `status` is HTTP's."""
+
+    def __init__(self, what: str, hint: str, *, status: int) -> None:
+        super().__init__(what, hint)
+        self.status = status
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What came back: always a success, whole."""
@@ -84,6 +92,7 @@ class Outbound:
         Raises:
             AddressRefusedError: the address may not be asked, or it answers with a redirect.
             UnavailableError: nobody answered in time, or with something else than a success of acceptable size.
+            UnwelcomeAnswerError: one of these: the answer has another status.
         """
         parts = self._judged(url, is_configured=is_configured)
         host = parts.hostname or ""
@@ -147,7 +156,8 @@ class Outbound:
             )
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
         if response.status not in _OK or headers.get("content-encoding", "identity") != "identity":
-            raise UnavailableError(f"{host} answered with HTTP {response.status}.", "Its administrator may know more.")
+            what = f"{host} answered with HTTP {response.status}."
+            raise UnwelcomeAnswerError(what, "Its administrator may know more.", status=response.status)
         body = bytearray()
         for chunk in response.iter_stream():
             body += chunk

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from signoff.wire.body import Page
 from signoff.wire.notifications import (
+    ChatAccountBody,
     DeliveryBody,
     MadeTargetBody,
     PauseRequest,
@@ -69,6 +70,18 @@ class Notifications:
     def redeliver(self, delivery_id: str) -> DeliveryBody:
         """Send a delivery once more."""
         return self._http.ask("POST", f"/deliveries/{_of(delivery_id)}/redeliver", DeliveryBody)
+
+    def list_chats(self) -> Page[ChatAccountBody]:
+        """Every linked user of a chat."""
+        return self._http.ask("GET", "/chats", Page[ChatAccountBody])
+
+    def list_my_chats(self) -> Page[ChatAccountBody]:
+        """The users of chats that are the caller."""
+        return self._http.ask("GET", "/me/chats", Page[ChatAccountBody])
+
+    def unlink_chat(self, team: str, user: str) -> ChatAccountBody:
+        """A user of a chat is nobody here any more."""
+        return self._http.ask("DELETE", f"/chats/{_of(team)}/{_of(user)}", ChatAccountBody)
 
     def get_preferences(self) -> PreferencesBody:
         """How the caller is told."""

@@ -16,10 +16,12 @@ from signoff import __version__
 from signoff.api import (
     absence,
     catalogue,
+    chats,
     emergencies,
     environments,
     gates,
     health,
+    hooks,
     machines,
     notifications,
     people,
@@ -54,7 +56,8 @@ def create_app(desk: Desk) -> FastAPI:
     app.state.desk = desk
     app.state.measures = health.Measures(desk)
     rest = APIRouter(prefix=PREFIX, responses=REFUSALS)
-    for part in (runs, gates, catalogue, environments, absence, emergencies, replay, people, machines, notifications):
+    parts = (runs, gates, catalogue, environments, absence, emergencies, replay, people, machines, notifications)
+    for part in (*parts, chats, hooks):
         rest.include_router(part.router)
     app.include_router(rest)
     app.include_router(health.router)

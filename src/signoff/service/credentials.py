@@ -12,11 +12,13 @@ from signoff.domain.actor import Credential
 _ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
 LINK = "link"
 DEVICE = "device"
+CHAT = "chat"
 _PREFIXES = {
     Credential.TOKEN.value: "signoff_",
     Credential.SESSION.value: "signoffs_",
     LINK: "signoffl_",
     DEVICE: "signoffd_",
+    CHAT: "signoffc_",
 }
 _LENGTH = 36
 _CHECK_LENGTH = 6

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from signoff.domain.access import Do, Resource, authorize
-from signoff.domain.actor import Actor
+from signoff.domain.actor import Actor, Credential
 from signoff.domain.audit import Event
+from signoff.domain.chat import QUESTION_LASTS, ChatRefusedError, why_not_in_chat
 from signoff.domain.deciding import check_can_decide, check_complete, choose_for_whom
 from signoff.domain.errors import ConflictError, GateClosedError, NotFoundError, StepUpRequiredError
 from signoff.domain.gate import Decision, Evaluation, Gate, GateStatus, Reason, Verdict, evaluate
@@ -22,11 +24,13 @@ from signoff.engine.settling import close_gate
 from signoff.service.challenges import Answer, Question, ask_passkey, confirm
 from signoff.service.desk import Desk, happened
 from signoff.service.privacy import find_run_id
-from signoff.store import absence, gates, people, runs
+from signoff.store import absence, chat, gates, people, runs
 from signoff.store.database import Transaction
 from signoff.store.environments import get_environments
+from signoff.store.passkeys import Challenge, add_challenge, take_challenge
 
 _PURPOSE = "decide"
+_IN_CHAT = "decide in a chat"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +38,8 @@ class Verdicts:
     """What one person says about one gate. `digest` is the subject that they saw.
 
     `on_behalf_of` names the absent person whom a delegate decides for, where the delegate has to choose. `confirmation`
-    is a passkey's answer to what `ask_confirmation` asked, where the environment wants one.
+    is a passkey's answer to what `ask_confirmation` asked, where the environment wants one; from a chat, that they
+    answered what `ask_in_chat` asked.
     """
 
     verdict: Verdict
@@ -62,6 +67,7 @@ def decide_gate(desk: Desk, actor: Actor, run_id: str, step: str, said: Verdicts
 
     Raises:
         StepUpRequiredError, PasskeyError: a passkey has to confirm it, and did not.
+        ChatRefusedError: it comes from a chat, and is not taken from there or was not asked there.
         CannotDecideError, GateClosedError, SubjectChangedError, AlreadyDecidedError, CommentRequiredError,
         ChecklistError: and nothing changed.
     """
@@ -76,7 +82,7 @@ def decide_gate(desk: Desk, actor: Actor, run_id: str, step: str, said: Verdicts
         absent = choose_for_whom(room, actor.name, before, said.on_behalf_of)
         check_can_decide(room, actor.name, said.verdict, before, digest=said.digest, on_behalf_of=absent)
         check_complete(gate, said.verdict, said.comment, said.ticked)
-        passkey = _confirmed(desk, tx, actor, gate, said)
+        passkey = _confirmed(desk, tx, actor, gate, said, absent)
         decision = Decision(
             id=secrets.token_hex(8),
             by=actor.name,
@@ -126,9 +132,26 @@ def ask_confirmation(desk: Desk, actor: Actor, run_id: str, step: str, said: Ver
         return ask_passkey(desk, tx, actor.name, _PURPOSE, _digest(actor, gate, said))
 
 
-def _confirmed(desk: Desk, tx: Transaction, actor: Actor, gate: Gate, said: Verdicts) -> str | None:
+def ask_in_chat(tx: Transaction, actor: Actor, gate: Gate, said: Verdicts, absent: str | None, *, at: datetime) -> str:
+    """Remember that exactly this decision was asked of the actor in a chat; what their answer has to name.
+
+    For `service.chat`, which checked that they could decide so.
+    """
+    digest = _digest(actor, gate, replace(said, on_behalf_of=absent))
+    question = secrets.token_hex(16)
+    add_challenge(tx, Challenge(question, actor.name, _IN_CHAT, digest, b"", at, at + QUESTION_LASTS))
+    return question
+
+
+def _confirmed(desk: Desk, tx: Transaction, actor: Actor, gate: Gate, said: Verdicts, absent: str | None) -> str | None:
     """The passkey that confirmed the decision; None where none is asked for."""
     environment = get_environments(tx).get(gate.subject.environment or "")
+    if actor.credential is Credential.CHAT:
+        why = why_not_in_chat(gate, environment, said.verdict)
+        if why is not None:
+            raise ChatRefusedError(f"{gate.step} is not decided in a chat: {why}.", "Decide on the page.")
+        _check_asked_in_chat(tx, actor, gate, replace(said, on_behalf_of=absent), at=desk.clock())
+        return None
     if environment is None or environment.step_up is None or said.verdict is not Verdict.APPROVE:
         return None
     if said.confirmation is None:
@@ -137,6 +160,22 @@ def _confirmed(desk: Desk, tx: Transaction, actor: Actor, gate: Gate, said: Verd
             f"Approve on the page: {desk.url}/runs/{gate.run_id}/gates/{gate.step}",
         )
     return confirm(desk, tx, actor.name, _PURPOSE, _digest(actor, gate, said), said.confirmation).id
+
+
+def _check_asked_in_chat(tx: Transaction, actor: Actor, gate: Gate, said: Verdicts, *, at: datetime) -> None:
+    """Return when the actor was asked exactly this in a chat, and answers for the first time and in time.
+
+    Held, so that nobody ends the link of the chat's user between this look and the decision.
+    """
+    team, _, user = (actor.credential_id or "").partition("/")
+    account = chat.find_account(tx, team, user, hold=True)
+    question = said.confirmation.question if said.confirmation is not None else ""
+    asked = take_challenge(tx, question, _IN_CHAT, at=at)
+    is_theirs = asked is not None and asked.person == actor.name and asked.digest == _digest(actor, gate, said)
+    if account is None or account.person != actor.name or not is_theirs:
+        raise ChatRefusedError(
+            "This was not asked of you, is too old, or was answered already.", "Press Approve in the message once more."
+        )
 
 
 def _digest(actor: Actor, gate: Gate, said: Verdicts) -> str:

@@ -29,7 +29,7 @@ from signoff.domain.directory import (
 )
 from signoff.service.administration import first_stuck
 from signoff.service.desk import Desk, happened
-from signoff.store import accounts, gates, people, sessions, tokens
+from signoff.store import accounts, chat, gates, people, sessions, tokens
 from signoff.store.database import Transaction
 
 _MOST = 10_000
@@ -303,3 +303,4 @@ def _end_what_ends(tx: Transaction, former: Directory, following: Directory, at:
             sessions.revoke_sessions_of(tx, name, at=at)
             tokens.revoke_tokens_of(tx, name, at=at)
             accounts.drop_links(tx, person=name)
+            chat.drop_accounts_of(tx, name)

@@ -86,6 +86,13 @@ def list_targets(desk: Desk, actor: Actor) -> list[Target]:
         return targets.list_targets(tx)
 
 
+def get_target(desk: Desk, actor: Actor, name: str) -> Target:
+    """The target called `name`, for administrators; TargetUnknownError when there is none."""
+    authorize(actor, Do.ADMINISTER)
+    with desk.database.read() as tx:
+        return targets.get_target(tx, name)
+
+
 def try_target(desk: Desk, actor: Actor, name: str) -> str:
     """Send something harmless through the target, to the actor where it is mail; returns the delivery's id.
 

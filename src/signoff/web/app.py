@@ -12,6 +12,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from signoff.web import (
     account,
     audit_page,
+    chat_page,
     deployments_page,
     device,
     error_pages,
@@ -19,6 +20,7 @@ from signoff.web import (
     inbox,
     logs,
     model_pages,
+    notifications_page,
     passkeys,
     pipelines,
     review,
@@ -50,6 +52,8 @@ ROUTERS = (
     pipelines.router,
     settings_page.router,
     target_pages.router,
+    notifications_page.router,
+    chat_page.router,
 )
 
 

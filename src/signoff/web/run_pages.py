@@ -14,7 +14,7 @@ from signoff.domain.actor import Actor
 from signoff.domain.errors import ConflictError, InvalidError, SignoffError
 from signoff.domain.feedback import asked_of, unanswered
 from signoff.domain.run import Asked, Attempt, Run, RunStatus
-from signoff.service import runs, submission, views
+from signoff.service import runs, submission, targets, views
 from signoff.service.audit_export import export_audit
 from signoff.service.evidence_files import open_file
 from signoff.service.people import list_people
@@ -30,6 +30,7 @@ from signoff.wire.statuses import status_of
 
 router = APIRouter()
 _PAGE = 30
+_MOST_TOLD = 50
 _PIECE = 1 << 18
 _DRAWN = ".vl.json"
 STATES = tuple(status.value for status in RunStatus)
@@ -111,6 +112,8 @@ def _page(
         lines={a.number: line_of(view, a, now) for a in view.attempts},
         shown=show(desk, run.id, found, pictures=False),
         events=events,
+        deliveries=targets.list_deliveries(desk, actor, run=run.id, limit=_MOST_TOLD),
+        can_repeat=why_not(actor, Do.ADMINISTER) is None,
         newest=events[0].index if events else 0,
         discussion=discussion_of(view, present),
         people=frozenset(one.person.name for one in list_people(desk, actor)),

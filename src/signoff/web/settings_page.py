@@ -13,6 +13,7 @@ from signoff.domain.actor import Actor, Role, Scope
 from signoff.domain.errors import InvalidError, SignoffError
 from signoff.service import absence, catalogue, people, tokens
 from signoff.service.accounts import make_link
+from signoff.service.chat_accounts import list_chats
 from signoff.service.desk import Desk
 from signoff.service.targets import list_targets
 from signoff.web.page import redirect, render
@@ -186,6 +187,7 @@ def settings_page(
         status=status_of(problem).value if problem is not None else 200,
         is_admin=is_admin,
         targets=list_targets(desk, actor) if is_admin else (),
+        chats=list_chats(desk, actor) if is_admin else (),
         can_delegate=can_delegate,
         delegations=absence.list_delegations(desk, actor),
         everybody=people.list_people(desk, actor),

@@ -63,6 +63,10 @@ LOOKS: dict[str, Look] = {
     "returned": Look(_GREY, "arrow-back-up", "Taken back"),
     "returning": Look(_BLUE, "loader", "Being taken back"),
     "void": Look(_GREY, "refresh", "Asked anew"),
+    "told_waiting": Look(_BLUE, "hourglass", "Not sent yet"),
+    "told_sent": Look(_GREEN, "check", "Told"),
+    "told_failed": Look(_RED, "circle-x", "Given up"),
+    "told_dropped": Look(_GREY, "minus", "Not needed any more"),
 }
 
 CAUSES = {

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from signoff.wire.body import Body, Moment, Request
 
-KindWord = Literal["webhook", "chat"]
+KindWord = Literal["webhook", "slack", "chat"]
 PaceWord = Literal["instant", "hourly", "daily", "off"]
 DayWord = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 Pattern = Annotated[str, Field(min_length=1, max_length=255)]
@@ -89,3 +89,14 @@ class PreferencesBody(Request):
     hours: HoursBody | None = None
     zone: str = Field(default="UTC", min_length=1, max_length=64)
     daily_at: int = Field(default=8, ge=0, le=23)
+
+
+class ChatAccountBody(Body):
+    """A user of a chat who is a person here."""
+
+    team: str
+    user: str
+    name: str = ""
+    team_name: str = ""
+    person: str
+    linked_at: Moment

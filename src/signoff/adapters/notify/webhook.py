@@ -9,17 +9,19 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from http import HTTPStatus
 
 from standardwebhooks import Webhook
 
 from signoff.domain.errors import InvalidError
 from signoff.domain.notice import Message
-from signoff.domain.target import Target
+from signoff.domain.target import GoneError, Target
 from signoff.outbound import Outbound
+from signoff.outbound.client import UnwelcomeAnswerError
 
 
 class WebhookNotifier:
-    """POSTs the event as JSON. Whatever is not a 2xx is tried again later."""
+    """POSTs the event as JSON. Whatever is not a 2xx is tried again later, but for 410: nobody wants it any more."""
 
     def __init__(self, outbound: Outbound, clock: Callable[[], datetime]) -> None:
         self._outbound = outbound
@@ -42,7 +44,12 @@ class WebhookNotifier:
                 "webhook-timestamp": str(int(now.timestamp())),
                 "webhook-signature": signer.sign(message.id, now, body),
             }
-            answer = self._outbound.ask("POST", url, body=body.encode(), headers=headers, is_configured=True)
+            try:
+                answer = self._outbound.ask("POST", url, body=body.encode(), headers=headers, is_configured=True)
+            except UnwelcomeAnswerError as error:
+                if error.status == HTTPStatus.GONE:
+                    raise GoneError(error.what) from error
+                raise
             return f"HTTP {answer.status}"
 
         yield send

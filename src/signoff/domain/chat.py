@@ -1,0 +1,152 @@
+"""Answering from a chat: who pressed which button there, what is shown to them, and whether a gate takes that at all.
+
+Values and rules only. How a service such as Slack proves who pressed is the adapter's; what comes of it is `service`'s.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from signoff.domain.environment import Environment
+from signoff.domain.errors import CannotDecideError, ConflictError, InvalidError, NotAuthenticatedError, NotFoundError
+from signoff.domain.gate import Gate, Verdict
+
+CODE_LASTS = timedelta(minutes=15)
+"""How long somebody in a chat may take to sign in and say which account here is theirs."""
+
+QUESTION_LASTS = timedelta(minutes=5)
+"""How long the question whether one really approves can be answered."""
+
+
+class ChatSignatureError(NotAuthenticatedError):
+    """The chat service did not sign this, or did too long ago."""
+
+    code = "chat_signature"
+
+
+class ChatRepeatedError(ConflictError):
+    """The same call came a second time."""
+
+    code = "chat_repeated"
+
+
+class ChatCallError(InvalidError):
+    """Signed by the chat service, and yet nothing that can be read."""
+
+    code = "bad_chat_call"
+
+
+class ChatRefusedError(CannotDecideError):
+    """This gate is not decided in a chat, or not by what was pressed."""
+
+    code = "chat_refused"
+
+
+class ChatUnknownError(NotFoundError):
+    """No account of a chat is linked so, or its code is used or too old."""
+
+    code = "chat_unknown"
+
+
+class ChatTakenError(ConflictError):
+    """That account of the chat is linked to somebody else."""
+
+    code = "chat_taken"
+
+
+class Act(StrEnum):
+    """What a button does. `open` leads to a page and asks nothing of the server."""
+
+    OPEN = "signoff.open"
+    APPROVE = "signoff.approve"
+    CONFIRM = "signoff.confirm"
+    CANCEL = "signoff.cancel"
+
+
+@dataclass(frozen=True, slots=True)
+class ChatUser:
+    """Somebody in a chat, as the service vouches for them: a workspace and a user of it, and what they are called."""
+
+    team: str
+    user: str
+    name: str = ""
+    team_name: str = ""
+
+    @property
+    def said(self) -> str:
+        """Who that is, in words."""
+        where = self.team_name or self.team
+        return f"{self.name} ({self.user}) of {where}" if self.name else f"{self.user} of {where}"
+
+
+@dataclass(frozen=True, slots=True)
+class ChatAccount:
+    """A user of a chat who is a person here: both said so."""
+
+    who: ChatUser
+    person: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Press:
+    """A button that somebody pressed. `signature` is another one for each; `answer_to` takes what they are told."""
+
+    who: ChatUser
+    act: str
+    value: str
+    answer_to: str
+    signature: str
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """A button: what it says, and the page that it opens or what it does."""
+
+    label: str
+    act: Act
+    value: str = ""
+    url: str = ""
+    is_first: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What only the person who pressed is shown. `replaces`: it takes the place of the question that they answered."""
+
+    lines: tuple[str, ...]
+    facts: tuple[tuple[str, str], ...] = ()
+    buttons: tuple[Button, ...] = ()
+    replaces: bool = False
+
+
+def question_of(gate: Gate) -> str:
+    """What a button says that would approve this gate as it is now."""
+    return f"{gate.id} {gate.digest}"
+
+
+def read_question(value: str) -> tuple[str, str]:
+    """The gate and the digest that a button is about; ChatCallError when it is about none."""
+    gate, _, digest = value.partition(" ")
+    if not gate or not digest:
+        raise ChatCallError("This button is about no gate.", "Use one of a newer message.")
+    return gate, digest
+
+
+def takes_chat(gate: Gate, environment: Environment | None) -> bool:
+    """Whether an approval of this gate could be given in a chat."""
+    return why_not_in_chat(gate, environment) is None
+
+
+def why_not_in_chat(gate: Gate, environment: Environment | None, verdict: Verdict = Verdict.APPROVE) -> str | None:
+    """Why this verdict on this gate is not taken from a chat, in words; None when it is."""
+    if verdict is not Verdict.APPROVE:
+        return "only an approval can be given in a chat"
+    if environment is None or not environment.chat_approval:
+        place = gate.subject.environment
+        return f"{place} takes no approvals from a chat" if place else f"{gate.step} leads to no environment"
+    if environment.step_up is not None:
+        return f"{environment.name} counts an approval only when a passkey confirms it"
+    return f"{gate.step} has a checklist" if gate.checklist else None
