@@ -31,6 +31,7 @@ from signoff.adapters.runner.snapshot import unpack
 from signoff.domain.actor import SYSTEM, Actor, Credential, Directory, Person, actor_of
 from signoff.domain.audit import AuditEvent
 from signoff.domain.environment import LOCAL, DeployerSpec, Environment
+from signoff.domain.secret import Secret
 from signoff.domain.target import TargetKind
 from signoff.engine import jobs
 from signoff.engine.advance import advance
@@ -39,7 +40,9 @@ from signoff.engine.machinery import Machinery
 from signoff.engine.notifying import notify
 from signoff.engine.telling import tell
 from signoff.engine.tick import tick
+from signoff.engine.watching import look
 from signoff.server import create_app
+from signoff.service import arrivals
 from signoff.service.administration import apply_people
 from signoff.service.credentials import new_secret
 from signoff.service.desk import Desk
@@ -53,6 +56,7 @@ structlog.configure(
     logger_factory=structlog.stdlib.LoggerFactory(),
 )
 
+HOOK_SECRET = "what MLflow signs its webhooks with"
 PRODUCTION = Environment("production", DeployerSpec("alias", "champion"), accept_claimed=True)
 STAGING = Environment("staging", DeployerSpec("alias", "staging"), accept_claimed=True)
 
@@ -134,11 +138,19 @@ class House:
         for name in ("work", "registry", "made"):
             (self.folder / name).mkdir()
         self.database = Database(self.database_url, pool_size=24, tell=tell)
-        self.registry = MemoryRegistry(self.folder / "registry")
+        self.registry = MemoryRegistry(self.folder / "registry", self.clock)
         self.blobs = MemoryBlobs(clock=self._seconds)
         self.runner = MemoryRunner(self.commands)
         self.desk = Desk(
-            self.database, self.registry, self.blobs, self.clock, self.folder / "work", "http://testserver", unpack
+            self.database,
+            self.registry,
+            self.blobs,
+            self.clock,
+            self.folder / "work",
+            "http://testserver",
+            unpack,
+            arrivals=self.registry,
+            hook_secret=Secret(HOOK_SECRET),
         )
         self.machinery = Machinery(
             database=self.database,
@@ -153,6 +165,7 @@ class House:
             retry_pauses=(0.0, 0.0),
             notifiers=dict.fromkeys(TargetKind, self.notifier),
             url="http://testserver",
+            look=lambda pipeline: arrivals.look(self.desk, pipeline),
         )
         self.people(*CAST)
         self.environments(PRODUCTION, STAGING)
@@ -266,6 +279,8 @@ class House:
                 assert done < 100, "the wake-ups never end"
                 if task == jobs.ADVANCE:
                     advance(machinery or self.machinery, arguments["run_id"])
+                elif task == jobs.LOOK:
+                    look(machinery or self.machinery, arguments["pipeline"])
                 elif task == jobs.NOTIFY:
                     notify(machinery or self.machinery, arguments["target"])
                 else:

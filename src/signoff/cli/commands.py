@@ -25,6 +25,7 @@ GROUPS: tuple[tuple[str, tuple[Command, ...]], ...] = (
             Command("run", "submitting:run", "Start a run with its training step."),
             Command("submit", "submitting:submit", "Start a run for a version that is trained already."),
             Command("resubmit", "submitting:resubmit", "Give a run that waits for one its next version."),
+            Command("pipeline", "pipelines:app", "Pipeline files that new versions of a model start by themselves."),
             Command("ci", "ci:ci", "In a CI job: sign in as it, submit, wait, and say how it ended."),
         ),
     ),

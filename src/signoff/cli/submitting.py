@@ -127,7 +127,7 @@ def request_for(
         pipeline=text,
         filename=DEFAULT_FILE if file.is_dir() else file.name[-200:],
         folder_name=folder.name or None,
-        snapshot=upload_folder(client, folder, screen.note) if _runs_commands(pipeline) else None,
+        snapshot=upload_folder(client, folder, screen.note) if runs_commands(pipeline) else None,
         note=note,
         metrics=metrics,
         **({} if model is None else choose_model(client, model)),
@@ -168,7 +168,8 @@ def read_pipeline(file: Path, screen: Screen) -> tuple[str, Pipeline]:
     return text, reading.pipeline
 
 
-def _runs_commands(pipeline: Pipeline) -> bool:
+def runs_commands(pipeline: Pipeline) -> bool:
+    """Whether a step of it runs a command, which needs the file's folder."""
     return any(getattr(step, "command", None) is not None for step in pipeline.steps)
 
 

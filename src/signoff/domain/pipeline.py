@@ -171,10 +171,21 @@ class NoBetter:
 
 
 @dataclass(frozen=True, slots=True)
+class Trigger:
+    """What starts a run by itself: a new version of the registered model `model_version`.
+
+    `made_by` are the people or groups who may register versions of it: none of them approves one.
+    """
+
+    model_version: str
+    made_by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Pipeline:
     """Steps in order, and how often they may be tried. `digest` is of the file's own bytes.
 
-    `notify` names the targets that hear of its runs.
+    `notify` names the targets that hear of its runs. `on` is what starts them, where people do not.
     """
 
     name: str
@@ -185,6 +196,13 @@ class Pipeline:
     concurrency: Concurrency = Concurrency.QUEUE
     stop_when_no_better: NoBetter | None = None
     notify: tuple[str, ...] = ()
+    on: Trigger | None = None
+
+    @property
+    def copies_from(self) -> str | None:
+        """The registered model whose versions are copied into `model` to be reviewed; None where it is the same."""
+        other = self.on.model_version if self.on is not None else None
+        return other if self.model is not None and other != self.model else None
 
     def position(self, name: str) -> int:
         """The index of the step called `name`.

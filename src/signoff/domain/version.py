@@ -109,7 +109,8 @@ class ModelVersion:
 
     `uri` is where the registry keeps the files; `metrics` are those logged with it: claimed, not measured.
     `is_servable` says whether the files are in MLflow's model format. `files` is the manifest's list for people's eyes,
-    empty where it is not known or too long; the digest alone says what was approved.
+    empty where it is not known or too long; the digest alone says what was approved. `origin` is the version that it
+    is a copy of (``models:/fraud-detector-dev/3``), where it is one.
     """
 
     model: str
@@ -121,6 +122,7 @@ class ModelVersion:
     lineage: Lineage = field(default_factory=Lineage)
     is_servable: bool = True
     files: tuple[tuple[str, str], ...] = ()
+    origin: str | None = None
 
     @property
     def label(self) -> str:

@@ -16,6 +16,7 @@ TICK = "signoff.tick"
 RESCUE = "signoff.rescue"
 SWEEP = "signoff.sweep"
 NOTIFY = "signoff.notify"
+LOOK = "signoff.look"
 
 RUNS_QUEUE = "runs"
 HOUSE_QUEUE = "house"
@@ -40,6 +41,16 @@ def wake_by_hand(tx: Transaction, deployment_id: str, environment: str, model: s
     """Ask a worker to carry out the rollback or emergency deployment that `deployment_id` stands for."""
     lock = f"deployment/{environment}/{model}"
     add_wakeup(tx, RUNS_QUEUE, BY_HAND, lock=lock, arguments={"deployment_id": deployment_id})
+
+
+def wake_watch(tx: Transaction, pipeline: str) -> None:
+    """Ask a worker to look for new versions that start this registered pipeline; one at a time does."""
+    add_wakeup(tx, RUNS_QUEUE, LOOK, lock=watch_lock(pipeline), arguments={"pipeline": pipeline})
+
+
+def watch_lock(pipeline: str) -> str:
+    """The lock that such jobs share."""
+    return f"watch/{pipeline}"
 
 
 def wake_target(tx: Transaction, target: str) -> None:

@@ -46,7 +46,7 @@ class Machinery:
     stopping: threading.Event = field(default_factory=threading.Event)
     notifiers: Mapping[TargetKind, Notifier] = field(default_factory=dict)
     """What this worker can tell through, by kind of target."""
-    look: Callable[[str], None] | None = None
+    look: Callable[[str], object] | None = None
     """Looks for new versions that start the registered pipeline of this name, and starts them: a use-case, which
     `bootstrap` hands in, for the engine knows none."""
     url: str = "http://localhost:8010"

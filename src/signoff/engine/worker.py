@@ -25,6 +25,7 @@ from signoff.engine.deploying_by_hand import deploy_by_hand
 from signoff.engine.machinery import LOG, Machinery
 from signoff.engine.notifying import notify
 from signoff.engine.tick import sweep, tick
+from signoff.engine.watching import look
 from signoff.store.queue import beat
 
 _LOOK_SECONDS = 0.5
@@ -209,16 +210,8 @@ async def _open(app: App) -> None:
 
 def _register(app: App, machinery: Machinery, queue: str) -> None:
     """The tasks of one queue; periodic ones belong to the house queue only."""
-
-    def advance_run(run_id: str) -> None:
-        advance(machinery, run_id)
-
-    def carry_out_by_hand(deployment_id: str) -> None:
-        deploy_by_hand(machinery, deployment_id)
-
     if queue == jobs.RUNS_QUEUE:
-        app.task(name=jobs.ADVANCE, queue=queue, retry=_RETRY)(advance_run)
-        app.task(name=jobs.BY_HAND, queue=queue, retry=_RETRY)(carry_out_by_hand)
+        _register_runs(app, machinery)
         return
 
     def notify_through(target: str) -> None:
@@ -242,6 +235,23 @@ def _register(app: App, machinery: Machinery, queue: str) -> None:
         app.periodic(cron=cron)(app.task(name=name, queue=queue, queueing_lock=name)(function))
     saving = app.task(name=jobs.RESCUE, queue=queue, queueing_lock=jobs.RESCUE, pass_context=True)(rescue)
     app.periodic(cron="* * * * * */5")(saving)
+
+
+def _register_runs(app: App, machinery: Machinery) -> None:
+    """The tasks of the runs queue."""
+
+    def advance_run(run_id: str) -> None:
+        advance(machinery, run_id)
+
+    def carry_out_by_hand(deployment_id: str) -> None:
+        deploy_by_hand(machinery, deployment_id)
+
+    def look_for_versions(pipeline: str) -> None:
+        look(machinery, pipeline)
+
+    app.task(name=jobs.ADVANCE, queue=jobs.RUNS_QUEUE, retry=_RETRY)(advance_run)
+    app.task(name=jobs.BY_HAND, queue=jobs.RUNS_QUEUE, retry=_RETRY)(carry_out_by_hand)
+    app.task(name=jobs.LOOK, queue=jobs.RUNS_QUEUE)(look_for_versions)
 
 
 async def _rescue(app: App, machinery: Machinery) -> None:

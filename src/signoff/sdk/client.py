@@ -13,6 +13,7 @@ from signoff.sdk.errors import ApiError
 from signoff.sdk.machines import Machines
 from signoff.sdk.notifications import Notifications
 from signoff.sdk.people import People
+from signoff.sdk.pipelines import Pipelines
 from signoff.sdk.transport import Content, Transport
 from signoff.wire.absence import DelegationBody, DelegationRequest
 from signoff.wire.body import Body, Page, Place
@@ -106,6 +107,11 @@ class Client:
     def notifications(self) -> Notifications:
         """Who is told through what, and how."""
         return Notifications(self._http)
+
+    @property
+    def pipelines(self) -> Pipelines:
+        """Pipelines that new versions of a model start."""
+        return Pipelines(self._http)
 
     # who, and what waits
 

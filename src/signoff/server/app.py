@@ -28,6 +28,7 @@ from signoff.api import (
     problems,
     replay,
     runs,
+    watches,
 )
 from signoff.api.refusals import REFUSALS, DescribedApi
 from signoff.server.limits import BodyLimit
@@ -57,7 +58,7 @@ def create_app(desk: Desk) -> FastAPI:
     app.state.measures = health.Measures(desk)
     rest = APIRouter(prefix=PREFIX, responses=REFUSALS)
     parts = (runs, gates, catalogue, environments, absence, emergencies, replay, people, machines, notifications)
-    for part in (*parts, chats, hooks):
+    for part in (*parts, chats, hooks, watches):
         rest.include_router(part.router)
     app.include_router(rest)
     app.include_router(health.router)

@@ -35,7 +35,8 @@ DEVICE_CODES = Limit("device_code", "requests to sign a program in", of_address=
 DEVICE_POLLS = Limit("device_poll", "device codes that are not good", of_address=30)
 USER_CODES = Limit("user_code", "codes that are not good", of_address=30, of_account=10)
 ID_TOKENS = Limit("id_token", "id tokens that were refused", of_address=60)
-LIMITS = (LINKS, DEVICE_CODES, DEVICE_POLLS, USER_CODES, ID_TOKENS)
+HOOKS = Limit("hook", "webhooks that were refused", of_address=60)
+LIMITS = (LINKS, DEVICE_CODES, DEVICE_POLLS, USER_CODES, ID_TOKENS, HOOKS)
 """All of them but that of passwords, which `passwords` keeps."""
 
 

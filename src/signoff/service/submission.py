@@ -6,7 +6,7 @@ import math
 import secrets
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from signoff.domain.errors import (
     IdempotencyError,
     InvalidError,
     MetricsError,
+    NotAvailableError,
     NotServableError,
     SnapshotError,
     WrongModelError,
@@ -28,16 +29,17 @@ from signoff.domain.feedback import asked_of, check_answered, match_answers, una
 from signoff.domain.pipeline import DeploymentStep, Pipeline, TestStep, TrainingStep
 from signoff.domain.run import Asked, Attempt, Cause, Run, RunStatus
 from signoff.domain.satisfiability import check_satisfiable
+from signoff.domain.trigger import AlreadyStartedError, Start, contributors
 from signoff.domain.version import ModelVersion, digest_json
 from signoff.engine.attempts import new_steps
 from signoff.engine.jobs import wake_run
 from signoff.service.desk import Desk, happened
-from signoff.service.privacy import find_run_id
+from signoff.service.privacy import find_run_id, resolve_seen
 from signoff.service.promotion import check_promoted
 from signoff.service.supersession import supersede_older
 from signoff.spec import Known, load_pipeline
 from signoff.store import answers as answers_of_attempt
-from signoff.store import evidence, gates, people, pipelines, runs, versions
+from signoff.store import evidence, gates, people, pipelines, runs, versions, watches
 from signoff.store.database import Transaction
 from signoff.store.environments import get_environments
 from signoff.store.targets import notifiable
@@ -70,10 +72,13 @@ class Submission:
     idempotency_key: str | None = None
 
 
-def submit_run(desk: Desk, actor: Actor, submission: Submission) -> str:
+def submit_run(desk: Desk, actor: Actor, submission: Submission, *, start: Start | None = None) -> str:
     """Start a run; returns its id. The same Idempotency-Key and request again returns the same run.
 
+    `start` is what the registry told of the version, where its news start the run.
+
     Raises:
+        AlreadyStartedError: another run was started by the same news.
         PipelineError: with every problem of the file.
         ModelNotFoundError, WrongModelError, UnsafeModelError, MetricsError: the version offered.
         ProtectedError: an environment could never take what is submitted.
@@ -92,7 +97,7 @@ def submit_run(desk: Desk, actor: Actor, submission: Submission) -> str:
     version = _offered(desk, actor, pipeline, submission.offer)
     model = version.model if version is not None else pipeline.model or pipeline.name
     authorize(actor, Do.SUBMIT, Resource(model))
-    _check_snapshot(pipeline, submission.snapshot)
+    check_snapshot(pipeline, submission.snapshot)
     if version is not None:
         _check_servable(pipeline, context, version)
         with_model = replace(context, model=model, metrics=frozenset(version.metrics))
@@ -115,6 +120,8 @@ def submit_run(desk: Desk, actor: Actor, submission: Submission) -> str:
         note=submission.note,
     )
     about = _about(version, submission.offer)
+    if start is not None:
+        about |= {"started_by": start.pipeline, "named": list(start.named)}
     submitted = happened(Event.RUN_SUBMITTED, actor, at, run.id, model, pipeline=pipeline.digest, **about)
     with desk.database.begin() as tx:
         known = _repeated(tx, actor, submission, digest)
@@ -126,10 +133,12 @@ def submit_run(desk: Desk, actor: Actor, submission: Submission) -> str:
             )
         environments = get_environments(tx)
         if version is not None:
-            makers = _makers(tx, version, actor.name)
+            makers = _makers(tx, pipeline, version, actor.name, named=start.named if start is not None else ())
             run = replace(run, attempt=replace(run.attempt, contributors=makers))
             check_satisfiable(pipeline, model, makers, environments, people.get_directory(tx))
         check_promoted(tx, run, environments)
+        if start is not None and not watches.add_start(tx, replace(start, at=at, run_id=run.id)):
+            raise AlreadyStartedError(f"{start.model} v{start.version} has its run.", "`signoff list` shows it.")
         pipelines.set_pipeline(tx, pipeline, submission.pipeline, at=at)
         runs.add_run(tx, run, at=at, audit=[submitted])
         if submission.idempotency_key is not None:
@@ -202,7 +211,8 @@ def resubmit_run(
         _check_waits(present)
         if present.attempt.number != run.attempt.number:
             raise ConflictError(f"Run {run.id} was resubmitted by somebody else meanwhile.", "Look at it again.")
-        attempt = replace(attempt, contributors=_makers(tx, version, run.submitter, actor.name))
+        makers = _makers(tx, run.pipeline, version, run.submitter, actor.name)
+        attempt = replace(attempt, contributors=makers)
         known = people.get_directory(tx)
         check_satisfiable(run.pipeline, run.model, attempt.contributors, get_environments(tx), known)
         following = replace(present, attempt=attempt)
@@ -211,12 +221,17 @@ def resubmit_run(
     return run.id
 
 
-def _makers(tx: Transaction, version: ModelVersion, *now: str) -> tuple[str, ...]:
+def _makers(
+    tx: Transaction, pipeline: Pipeline, version: ModelVersion, *now: str, named: Sequence[str] = ()
+) -> tuple[str, ...]:
     """Who has a part in `version`: whoever submits it `now`, and whoever submitted, uploaded or trained it before.
 
-    Otherwise a maker could have somebody else submit the same version again, and approve it.
+    Otherwise a maker could have somebody else submit the same version again, and approve it. Where people register
+    versions in the registry, whoever may do so counts as well, and whom it has `named`.
     """
-    return tuple(sorted({*now, *versions.list_contributors(tx, version.model, version.version)}))
+    before = {*now, *versions.list_contributors(tx, version.model, version.version)}
+    made_by = pipeline.on.made_by if pipeline.on is not None else ()
+    return tuple(sorted(before.union(contributors(made_by, named, people.get_directory(tx)))))
 
 
 def _asked(desk: Desk, run: Run) -> tuple[Asked, ...]:
@@ -281,13 +296,23 @@ def _offered(desk: Desk, actor: Actor, pipeline: Pipeline, offer: Offer) -> Mode
         if reference.startswith("runs:/"):
             # That registers a version too.
             authorize(actor, Do.SUBMIT, Resource(name))
-        version = desk.registry.resolve(reference, name)
+        version = resolve_seen(desk, actor, reference, name)
+        if version.model == pipeline.copies_from:
+            authorize(actor, Do.SUBMIT, Resource(name))
+            version = _copied(desk, version, name)
     if pipeline.model is not None and version.model != pipeline.model:
         raise WrongModelError(
             f"{version.label} is not a version of {pipeline.model}, which this pipeline is about.",
             f"Submit a version of {pipeline.model}, or mend `model:` in the pipeline.",
         )
     return replace(version, metrics={**version.metrics, **claimed})
+
+
+def _copied(desk: Desk, version: ModelVersion, model: str) -> ModelVersion:
+    """The copy of `version` in `model`, where nobody but signoff may write."""
+    if desk.arrivals is None:
+        raise NotAvailableError("This server copies no versions.", f"Submit a version of {model}.")
+    return desk.arrivals.copy(version, model)
 
 
 def _register_upload(desk: Desk, digest: str, model: str) -> ModelVersion:
@@ -327,7 +352,8 @@ def claimed_values(metrics: Mapping[str, Any] | None) -> dict[str, float]:
     return values
 
 
-def _check_snapshot(pipeline: Pipeline, snapshot: str | None) -> None:
+def check_snapshot(pipeline: Pipeline, snapshot: str | None) -> None:
+    """Return when the folder that the commands of `pipeline` need is there; SnapshotError otherwise."""
     runs_commands = any(isinstance(s, TrainingStep | TestStep) and s.command is not None for s in pipeline.steps)
     if runs_commands and snapshot is None:
         raise SnapshotError(

@@ -38,37 +38,6 @@ def _text(fields: Fields, key: str) -> object:
     return fields.text(key)
 
 
-def _duration(fields: Fields, key: str) -> object:
-    return fields.duration(key)
-
-
-def _word(*known: str) -> Reader:
-    return lambda fields, key: fields.word(key, list(known))
-
-
-def _mapping(**inner: Reader) -> Reader:
-    def read(fields: Fields, key: str) -> None:
-        table = fields.table_of(key)
-        if table is None:
-            return
-        inside = Fields(table, key, fields.problems)
-        for name, read_inner in inner.items():
-            if name in inside:
-                read_inner(inside, name)
-            else:
-                inside.node(name)
-        inside.close()
-
-    return read
-
-
-def _whole(fields: Fields, key: str) -> object:
-    return fields.whole(key, default=2, least=1, most=100)
-
-
-TOP: Mapping[str, Reader] = {
-    "on": _mapping(model_version=_text),
-}
 APPROVAL: Mapping[str, Reader] = {
     "step_up": _text,
 }

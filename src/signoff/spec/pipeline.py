@@ -8,16 +8,15 @@ from hashlib import sha256
 
 from signoff.domain.errors import PipelineError
 from signoff.domain.pipeline import Concurrency, NoBetter, Pipeline, TrainingStep
-from signoff.spec import deferred
 from signoff.spec.fields import Fields, kind_of, nearest
 from signoff.spec.known import Known
 from signoff.spec.lint import lint
 from signoff.spec.problem import TOP, Problem, Problems
 from signoff.spec.steps import ReadStep, read_step
 from signoff.spec.tree import Node, Table, decode, find, grow
+from signoff.spec.trigger import MODEL_NAME, read_trigger
 
 PIPELINE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,127}")
-MODEL_NAME = re.compile(r"[^\s/:\x00-\x1f](?:[^/:\x00-\x1f]{0,253}[^\s/:\x00-\x1f])?")
 METRIC_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 MOST_ATTEMPTS = 100
 MOST_STEPS = 2000
@@ -103,13 +102,14 @@ def _read(root: Node, problems: Problems, folder_name: str | None, context: Know
     concurrency = fields.choice("concurrency", Concurrency, default=Concurrency.QUEUE)
     stop = _read_no_better(fields)
     notify = _read_notify(fields, root, context)
-    deferred.read_deferred(fields, deferred.TOP)
+    on = read_trigger(fields, root, context)
     steps = _read_steps(fields)
     fields.close(_MISTAKES, _step_at_top)
     fields.require("steps", SMALLEST)
     read_steps = [read for read in steps if read is not None]
     values = tuple(read.step for read in read_steps)
-    pipeline = Pipeline(name or _name_from(folder_name), "", values, model, max_attempts, concurrency, stop, notify)
+    name = name or _name_from(folder_name)
+    pipeline = Pipeline(name, "", values, model, max_attempts, concurrency, stop, notify, on)
     if len(read_steps) == len(steps):
         lint(pipeline, read_steps, problems, context)
     return pipeline

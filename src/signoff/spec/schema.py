@@ -61,9 +61,21 @@ def pipeline_schema() -> Schema:
                     MOST_TARGETS,
                     unique=True,
                 ),
+                "on": {
+                    "description": "What starts a run, once the file is registered: signoff pipeline add.",
+                    **_mapping(
+                        {
+                            "model_version": _text("A new version of this registered model."),
+                            "made_by": {
+                                "$ref": "#/$defs/approvers",
+                                "description": "Who may register versions of it: none of them approves one.",
+                            },
+                        },
+                        required=["model_version"],
+                    ),
+                },
                 "steps": _list("What happens, in order.", {"$ref": "#/$defs/step"}, MOST_STEPS),
             },
-            later=deferred.TOP,
             required=["steps"],
         ),
         "$defs": {

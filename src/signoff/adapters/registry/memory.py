@@ -7,7 +7,7 @@ methods beyond the ports set the scene.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -48,16 +48,17 @@ class _Version:
     path: Path
     run_id: str | None
     is_ours: bool
+    made_at: datetime
     tags: dict[str, str] = field(default_factory=dict)
     origin: str | None = None
-    made_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
 class MemoryRegistry:
     """Both ports; `folder` keeps the bytes. With `is_down` set every call of a port fails as an outage would."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self.is_down = False
+        self._clock = clock
         self._folder = folder
         self._lock = RLock()
         self._runs: dict[str, _Run] = {}
@@ -245,7 +246,7 @@ class MemoryRegistry:
     def _add(self, model: str, path: Path, run_id: str | None, *, is_ours: bool = False) -> _Version:
         with self._lock:
             versions = self._versions.setdefault(model, [])
-            versions.append(_Version(model, str(len(versions) + 1), path, run_id, is_ours))
+            versions.append(_Version(model, str(len(versions) + 1), path, run_id, is_ours, self._clock()))
             return versions[-1]
 
     def _placed(self, model: str, run_id: str, path: str) -> _Version:
