@@ -12,12 +12,10 @@ from factories import CAST, MODEL
 from house import APPROVE_AND_DEPLOY, PRODUCTION, House, made, refused
 from signoff.domain.actor import SYSTEM, Person, Role
 from signoff.domain.environment import BreakGlass
-from signoff.domain.notice import Message
-from signoff.domain.target import DeliveryStatus
-from signoff.engine.notifying import forget_old, notify
+from signoff.engine.notifying import notify
 from signoff.engine.tick import tick
 from signoff.service.targets import announce_mail
-from signoff.store import deliveries
+from told_scene import ONE_OF_RISK, add_target, mailed, sent, to, waiting, with_mail
 
 TWO_OF_RISK = """\
 steps:
@@ -25,44 +23,13 @@ steps:
     type: approval
     inputs: {approvers: ['group:risk'], required_approvals: 2, timeout: 72h, remind_every: 24h}
 """
-ONE_OF_RISK = "steps: [{name: approve, type: approval, inputs: {approvers: ['group:risk']}}]\n"
 NOTIFIES = "notify: [team]\n" + APPROVE_AND_DEPLOY
-
-
-def mailed(person: Person) -> Person:
-    return replace(person, email=f"{person.name}@example.com")
 
 
 @pytest.fixture
 def told(house: House) -> House:
     """A house where everybody has a mail address and there is a mail server."""
-    house.people(*(mailed(person) for person in CAST))
-    announce_mail(house.desk, is_configured=True)
-    return house
-
-
-def sent(house: House, event: str | None = None) -> list[tuple[str, str]]:
-    """(reader, event) of everything that was sent."""
-    return [
-        ((message.to or target).removesuffix("@example.com"), message.event)
-        for target, message in house.notifier.sent
-        if event in {None, message.event}
-    ]
-
-
-def to(house: House, name: str, event: str) -> Message:
-    (found,) = [m for _, m in house.notifier.sent if m.to == f"{name}@example.com" and m.event == event]
-    return found
-
-
-def waiting(house: House) -> int:
-    with house.database.begin() as tx:
-        return len(deliveries.list_deliveries(tx, status=DeliveryStatus.WAITING))
-
-
-def add_target(house: House, name: str = "team", **more: Any) -> dict[str, Any]:
-    body = {"name": name, "kind": "chat", "url": "json://127.0.0.1/secret-token", **more}
-    return made(house.as_("erin").post("/targets", body))
+    return with_mail(house)
 
 
 def choose(house: House, who: str, **chosen: Any) -> dict[str, Any]:
@@ -335,98 +302,6 @@ def test_a_pipeline_that_notifies_an_unknown_target_is_refused_with_the_nearest_
     (error,) = answer.json()["errors"]
     assert (error["message"], error["hint"]) == ("there is no target taem on this server", "did you mean 'team'?")
     assert (error["line"], error["column"]) == (1, 10)
-
-
-# What fails
-
-
-def test_a_dead_target_delays_nobody_else_and_is_tried_again_later_and_later(told: House) -> None:
-    add_target(told, models=["*"])
-    told.notifier.dead.add("team")
-    told.submit(ONE_OF_RISK)
-    assert sorted(who for who, _ in sent(told)) == ["bob", "carol"]
-    tries = []
-    for _ in range(12):
-        told.tick()
-        (one,) = made(told.as_("erin").get("/deliveries?target=team"))["items"]
-        tries.append(one["tries"])
-    assert one["status"] == "waiting"
-    assert "does not answer" in one["answer"]
-    assert tries[-1] < 8 < len(tries) * 2  # every minute would be 24
-    told.notifier.dead.clear()
-    told.clock.wait(hours=1)
-    told.tick()
-    assert [event for who, event in sent(told) if who == "team"] == ["gate.opened"]
-    (target,) = (t for t in made(told.as_("erin").get("/targets"))["items"] if t["name"] == "team")
-    assert (target["failures"], target["retry_at"]) == (0, None)
-
-
-def test_a_target_that_fails_for_a_day_is_paused_its_owner_told_and_what_is_due_given_up(told: House) -> None:
-    add_target(told, models=["*"])
-    told.notifier.dead.add("team")
-    told.submit(ONE_OF_RISK)
-    for _ in range(26):
-        told.clock.wait(hours=1)
-        told.tick()
-    assert sent(told, "target.paused") == [("erin", "target.paused")]
-    assert "resume team" in to(told, "erin", "target.paused").notices[0].what
-    (one,) = made(told.as_("erin").get("/deliveries?target=team"))["items"]
-    assert one["status"] == "failed"
-    assert "does not answer" in one["answer"]
-
-
-def test_a_target_whose_receiver_is_gone_is_paused_at_once_and_its_owner_told(told: House) -> None:
-    add_target(told, models=["*"])
-    told.notifier.gone.add("team")
-    told.submit(ONE_OF_RISK)
-    assert sent(told, "target.paused") == [("erin", "target.paused")]
-    assert "team answered with HTTP 410" in to(told, "erin", "target.paused").notices[0].what
-    (target,) = (t for t in made(told.as_("erin").get("/targets"))["items"] if t["name"] == "team")
-    assert target["paused_why"] == "Its receiver is gone: team answered with HTTP 410."
-    (one,) = made(told.as_("erin").get("/deliveries?target=team"))["items"]
-    assert (one["status"], one["tries"], one["answer"]) == ("waiting", 1, "team answered with HTTP 410.")
-    told.notifier.gone.clear()
-    made(told.as_("erin").post("/targets/team/resume"))
-    told.work()
-    assert [event for who, event in sent(told) if who == "team"] == ["gate.opened"]
-
-
-def test_an_address_that_does_not_exist_is_given_up_at_once_and_shown(told: House) -> None:
-    told.notifier.unknown.add("bob@example.com")
-    told.submit(ONE_OF_RISK)
-    assert [who for who, _ in sent(told)] == ["carol"]
-    (one,) = made(told.as_("erin").get("/deliveries?state=failed"))["items"]
-    assert (one["person"], one["answer"]) == ("bob", "bob@example.com is unknown there.")
-
-
-def test_what_was_sent_is_sent_again_by_hand_under_the_same_id(told: House) -> None:
-    told.submit(ONE_OF_RISK)
-    first = to(told, "bob", "gate.opened")
-    made(told.as_("erin").post(f"/deliveries/{first.id}/redeliver"))
-    told.work()
-    assert [m.id for _, m in told.notifier.sent if m.to == "bob@example.com"] == [first.id, first.id]
-    assert "delivery.repeated" in told.types()
-
-
-def test_what_waits_while_a_target_is_paused_goes_out_when_it_is_resumed(told: House) -> None:
-    add_target(told, models=["*"])
-    made(told.as_("erin").post("/targets/team/pause", {"why": "the channel moves"}))
-    told.submit(ONE_OF_RISK)
-    told.tick()
-    assert not [event for who, event in sent(told) if who == "team"]
-    made(told.as_("erin").post("/targets/team/resume"))
-    told.work()
-    assert [event for who, event in sent(told) if who == "team"] == ["gate.opened"]
-
-
-def test_deliveries_are_kept_for_three_months(told: House) -> None:
-    told.submit(ONE_OF_RISK)
-    told.clock.wait(days=89)
-    forget_old(told.machinery)
-    assert len(made(told.as_("erin").get("/deliveries"))["items"]) == 2
-    told.clock.wait(days=2)
-    forget_old(told.machinery)
-    assert made(told.as_("erin").get("/deliveries"))["items"] == []
 
 
 # Administration

@@ -236,6 +236,7 @@ def environment_body(found: Environment, live: Sequence[Deployment], now: dateti
         frozen=found.frozen(now) or None,
         break_glass=_break_glass(found.break_glass),
         step_up=found.step_up,
+        chat_approval=found.chat_approval,
         self_heal=found.self_heal,
         live=[deployment_body(deployment) for deployment in live],
     )

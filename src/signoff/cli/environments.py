@@ -175,6 +175,8 @@ def _demands(found: EnvironmentBody) -> list[str]:
         rules.append(f"the same bytes in {found.require['from']} before")
     if found.step_up:
         rules.append("approvals confirmed by a passkey")
+    if found.chat_approval:
+        rules.append("approvals may come from a chat")
     if found.max_age_seconds:
         rules.append(f"an approval no older than {span(timedelta(seconds=found.max_age_seconds))}")
     return rules

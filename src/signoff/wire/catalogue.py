@@ -47,6 +47,7 @@ class EnvironmentBody(Body):
     frozen: str | None = None
     break_glass: dict[str, Any] | None = None
     step_up: str | None = None
+    chat_approval: bool = False
     self_heal: bool = False
     live: list[DeploymentBody] = []
 

@@ -197,14 +197,13 @@ environments:
   production:
     deployer: {type: kubernetes, replicas: 3}
     self_heal: true
-    chat_approval: true
     private: true
 """
     environments, problems = read_environments(text)
     assert environments is None
     assert [problem.message.removesuffix(" is not available yet") for problem in problems] == [
         "deployer type: kubernetes", "replicas: 3", "self_heal: true",
-        "chat_approval: true", "private",
+        "private",
     ]  # fmt: skip
 
 
@@ -215,6 +214,16 @@ def test_an_environment_may_want_approvals_confirmed_by_a_passkey_and_by_nothing
     nothing, problems = read_environments("environments: {production: {step_up: password}}")
     assert nothing is None
     assert [problem.message for problem in problems] == ["step_up must be passkey, not 'password'"]
+
+
+def test_an_environment_may_take_approvals_from_a_chat_unless_it_wants_passkeys() -> None:
+    environments, _ = read_environments("environments: {production: {chat_approval: true}, staging: }")
+    assert environments is not None
+    assert [environments[name].chat_approval for name in ("production", "staging")] == [True, False]
+    nothing, (problem,) = read_environments("environments: {production: {chat_approval: true, step_up: passkey}}")
+    assert nothing is None
+    assert problem.message == "chat_approval: true and step_up: passkey exclude each other"
+    assert "no chat asks for a passkey" in problem.hint
 
 
 def test_every_error_of_an_environments_file_comes_at_once() -> None:
