@@ -9,7 +9,7 @@ import pytest
 from house import House
 from page_browser import Browser, forms, words
 from prediction_scene import Examiner, submit
-from signoff.service.views import list_inbox
+from signoff.service.inbox import list_inbox
 
 GATED = """\
 model: fraud-detector

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from signoff.api import render
 from signoff.api.request import ActorOf, DeskOf
 from signoff.domain.gate import Reason, ReasonKind, Verdict
-from signoff.service import decisions, views
+from signoff.service import decisions, inbox, views
 from signoff.wire.body import Page
 from signoff.wire.catalogue import InboxItem
 from signoff.wire.gates import DecisionRequest, ExplanationBody, GateBody
@@ -55,4 +55,4 @@ def explain_gate(
 @router.get("/inbox")
 def list_inbox(desk: DeskOf, actor: ActorOf) -> Page[InboxItem]:
     """The gates that wait for the caller, then those of their own runs that wait for others."""
-    return Page(items=[render.inbox_item(item, desk.url) for item in views.list_inbox(desk, actor)])
+    return Page(items=[render.inbox_item(item, desk.url) for item in inbox.list_inbox(desk, actor)])

@@ -16,7 +16,9 @@ from signoff.domain.gate import Gate
 from signoff.domain.run import Attempt, valid_until
 from signoff.service.catalogue import ModelView, VersionLine
 from signoff.service.decisions import GateView
-from signoff.service.views import InboxLine, RunLine, RunView
+from signoff.service.inbox import InboxLine
+from signoff.service.lines import RunLine
+from signoff.service.views import RunView
 from signoff.wire import catalogue, gates, runs
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from signoff.domain.access import Do, Resource, authorize
+from signoff.domain.access import Do, Resource, authorize, unknown_model
 from signoff.domain.actor import Actor, Person
 from signoff.domain.environment import Deployment, DeploymentStatus, Environment
 from signoff.domain.errors import EnvironmentUnknownError, ModelNotFoundError, NotFoundError
@@ -15,7 +15,7 @@ from signoff.domain.run import ENDED, Run
 from signoff.domain.status import ModelStatus, model_status
 from signoff.service.deployed import deployed
 from signoff.service.desk import Desk
-from signoff.service.privacy import find_run_id, hidden_models
+from signoff.service.privacy import check_known, find_run_id, hidden_models
 from signoff.spec import Known, Problem, read_pipeline
 from signoff.store import codec, deployments, logs, people, revocations, runs, versions
 from signoff.store.database import Transaction
@@ -64,13 +64,20 @@ def list_models(desk: Desk, actor: Actor, *, after: str | None = None, limit: in
         return [_model(tx, name, versions=5) for name in names]
 
 
+def has_models(desk: Desk, actor: Actor) -> bool:
+    """Whether a run was ever about a model that the actor may know of."""
+    authorize(actor, Do.READ)
+    with desk.database.read() as tx:
+        return bool(versions.list_models(tx, hidden=hidden_models(tx, actor), limit=1))
+
+
 def get_model(desk: Desk, actor: Actor, name: str) -> ModelView:
     """One model with its versions; ModelNotFoundError when no run was ever about it."""
     authorize(actor, Do.READ, Resource(name))
     with desk.database.read() as tx:
         found = _model(tx, name, versions=100)
     if not found.versions and not found.deployments:
-        raise ModelNotFoundError(f"signoff knows no model called {name}.", "`signoff models` lists them.")
+        raise unknown_model(name)
     return found
 
 
@@ -78,6 +85,7 @@ def get_version(desk: Desk, actor: Actor, name: str, version: str) -> VersionLin
     """One version of a model; ModelNotFoundError when no run was ever about it."""
     authorize(actor, Do.READ, Resource(name))
     with desk.database.read() as tx:
+        check_known(tx, name)
         found = _versions(tx, name, version=version, limit=1)
     if not found:
         raise ModelNotFoundError(f"No run was ever about {name} v{version}.", f"`signoff models {name}` lists them.")
@@ -234,6 +242,14 @@ def read_log(
         blob.seek(min(offset, size))
         data = blob.read(limit)
     return LogPart(data, size, is_complete=offset + len(data) >= size)
+
+
+def list_logged(desk: Desk, actor: Actor, run_id: str) -> frozenset[str]:
+    """The names of the steps that have written a log: those that ran a command, and deployments that wrote one."""
+    with desk.database.read() as tx:
+        run = runs.get_run(tx, find_run_id(tx, actor, run_id))
+        authorize(actor, Do.READ, Resource(run.model))
+        return logs.list_logged(tx, run.id)
 
 
 def who_am_i(desk: Desk, actor: Actor) -> Person | None:

@@ -12,8 +12,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from signoff.domain.access import Do, Resource, authorize
-from signoff.domain.actor import Actor
 from signoff.domain.changes import Changes, Side, changes_between
 from signoff.domain.environment import LOCAL, Deployment
 from signoff.domain.errors import NotFoundError
@@ -21,8 +19,6 @@ from signoff.domain.pipeline import Pipeline, TestStep, TrainingStep
 from signoff.domain.run import Attempt, Run
 from signoff.domain.version import ModelVersion
 from signoff.ports import Blobs
-from signoff.service.desk import Desk
-from signoff.service.privacy import find_run_id
 from signoff.store import deployments, runs
 from signoff.store.database import Transaction
 
@@ -43,29 +39,46 @@ class Changed:
     live: str | None = None
 
 
-def what_changed(desk: Desk, actor: Actor, run_id: str, number: int | None = None) -> Changed:
-    """What is another about the version of attempt `number` (the newest, when none is named)."""
-    with desk.database.read() as tx:
-        run = runs.get_run(tx, find_run_id(tx, actor, run_id))
-        authorize(actor, Do.READ, Resource(run.model))
-        attempts = runs.list_attempts(tx, run.id)
-        present = next((a for a in attempts if a.number == (number or run.attempt.number)), None)
-        if present is None or present.version is None:
-            return Changed(None, None)
-        former = _attempt_before(attempts, present)
-        live = _live(tx, run)
-        champion = live if live is not None and live[0].digest != present.version.digest else None
-        theirs = runs.get_run(tx, champion[0].run_id) if champion is not None else None
-    mine = _side("this version", present.version, run, desk.blobs)
-    since_last = since_champion = None
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What is to be held against each other, as it was read: apart from `what_changed`, which reads large files."""
+
+    run: Run
+    present: ModelVersion | None = None
+    former: tuple[str, ModelVersion] | None = None
+    champion: tuple[str, ModelVersion, Run] | None = None
+    live: str | None = None
+
+
+def comparison_of(tx: Transaction, run: Run, attempts: Sequence[Attempt], number: int) -> Comparison:
+    """What the version of attempt `number` of `run` is held against."""
+    present = next((a for a in attempts if a.number == number), None)
+    if present is None or present.version is None:
+        return Comparison(run)
+    former = _attempt_before(attempts, present)
+    before = None
     if former is not None and former.version is not None:
-        label = f"attempt {former.number} (v{former.version.version})"
-        since_last = changes_between(_side(label, former.version, run, desk.blobs), mine)
-    if champion is not None and theirs is not None:
-        deployed, version = champion
+        before = (f"attempt {former.number} (v{former.version.version})", former.version)
+    live = _live(tx, run)
+    champion = None
+    if live is not None and live[0].digest != present.version.digest:
+        deployed, version = live
         label = f"v{version.version}, live in {deployed.environment}"
-        since_champion = changes_between(_side(label, version, theirs, desk.blobs), mine)
-    return Changed(since_champion, since_last, live[1].version if live is not None else None)
+        champion = (label, version, runs.get_run(tx, deployed.run_id))
+    return Comparison(run, present.version, before, champion, live[1].version if live is not None else None)
+
+
+def what_changed(compared: Comparison, blobs: Blobs) -> Changed:
+    """What is another about the version than about what it is held against."""
+    if compared.present is None:
+        return Changed(None, None)
+    mine = _side("this version", compared.present, compared.run, blobs)
+    since_last = since_champion = None
+    if compared.former is not None:
+        since_last = changes_between(_side(*compared.former, compared.run, blobs), mine)
+    if compared.champion is not None:
+        since_champion = changes_between(_side(*compared.champion, blobs), mine)
+    return Changed(since_champion, since_last, compared.live)
 
 
 def _attempt_before(attempts: Sequence[Attempt], present: Attempt) -> Attempt | None:

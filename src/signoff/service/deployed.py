@@ -5,27 +5,31 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
+from signoff.domain.adoption import Adoption
 from signoff.domain.emergency import Emergency, EmergencyStatus
 from signoff.domain.environment import Deployment, DeploymentStatus
 from signoff.domain.revocation import Revocation
-from signoff.store import emergencies, revocations
+from signoff.store import adoptions, drifts, emergencies, revocations
 from signoff.store.database import Transaction
 from signoff.store.environments import get_environments
 
 
 @dataclass(frozen=True, slots=True)
 class Deployed(Deployment):
-    """A deployment, the emergency that it carried out, and the revocation of its version that is in force."""
+    """A deployment, the emergency that it carried out, the revocation that is in force, and how it was adopted."""
 
     emergency: Emergency | None = None
     revocation: Revocation | None = None
+    adoption: Adoption | None = None
+    drift: str = ""
+    """That something else is found there than this, which is what was signed off."""
 
     @property
     def warning(self) -> str:
         """What everybody who sees it must know, with the command that helps; empty when all is well."""
         if self.status is not DeploymentStatus.LIVE:
             return ""
-        return " ".join(filter(None, [self._revoked(), self._owed()]))
+        return " ".join(filter(None, [self._revoked(), self._owed(), self.adoption.warning if self.adoption else ""]))
 
     def _revoked(self) -> str:
         if self.revocation is None:
@@ -53,7 +57,11 @@ class Deployed(Deployment):
 
 def deployed(tx: Transaction, found: Sequence[Deployment]) -> list[Deployed]:
     """`found` with what must be known of them, in the same order."""
+    if not found:
+        return []
     owed = emergencies.list_of_deployments(tx, [one.id for one in found])
+    adopted = adoptions.list_of_runs(tx, [one.run_id for one in found])
+    drifting = {(one.environment, one.model): one.warning for one in drifts.list_open(tx)}
     places = get_environments(tx)
     revoked = {
         name: revocations.list_in_force(
@@ -66,6 +74,8 @@ def deployed(tx: Transaction, found: Sequence[Deployment]) -> list[Deployed]:
         Deployed(
             **{name: getattr(one, name) for name in names},
             emergency=owed.get(one.id),
+            adoption=adopted.get(one.run_id),
+            drift=drifting.get((one.environment, one.model), "") if one.status is DeploymentStatus.LIVE else "",
             revocation=revoked[one.environment].get((one.model, one.version)),
         )
         for one in found

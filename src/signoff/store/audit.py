@@ -7,7 +7,7 @@ from contextvars import ContextVar
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import bindparam, func, insert, select
 
 from signoff.domain.audit import AuditEvent, Event
 from signoff.domain.evidence import to_plain
@@ -21,6 +21,7 @@ _INSERT = insert(audit_events)
 _UNDER_WAY = 30
 """So many events at most are taken to be written at once."""
 _NEWEST = select(func.max(audit_events.c.index))
+_NEWEST_OF = _NEWEST.where(audit_events.c.run_id == bindparam("run_id"))
 _LAST = select(audit_events.c.index).order_by(audit_events.c.index.desc()).limit(_UNDER_WAY)
 _INSERT_NUMBERED = _INSERT.returning(audit_events.c.index, sort_by_parameter_order=True)
 
@@ -53,9 +54,10 @@ def add_events(tx: Transaction, events: Iterable[AuditEvent]) -> None:
         heard += [replace(event, index=index) for event, index in zip(written, indexes, strict=True)]
 
 
-def find_newest(tx: Transaction) -> int:
-    """The index of the newest event; 0 while there is none."""
-    return int(tx.scalar(_NEWEST) or 0)
+def find_newest(tx: Transaction, run_id: str | None = None) -> int:
+    """The index of the newest event, of one run where it is named; 0 while there is none."""
+    found = tx.scalar(_NEWEST) if run_id is None else tx.scalar(_NEWEST_OF, {"run_id": run_id})
+    return int(found or 0)
 
 
 def find_settled(tx: Transaction) -> int:

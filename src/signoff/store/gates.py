@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, any_, bindparam, func, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, Row, any_, bindparam, exists, func, insert, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import ARRAY, array
 from sqlalchemy.types import Text
 
@@ -99,16 +99,31 @@ def list_open_gates(
     tx: Transaction,
     *,
     references: Sequence[str] | None = None,
+    undecided_by: str | None = None,
+    decided_by: str | None = None,
     after: tuple[datetime, str] | None = None,
     limit: int = 100,
 ) -> list[Gate]:
-    """Open gates, oldest first; `references` (``bob``, ``group:risk``) narrows to rules that name one of them."""
+    """Open gates, oldest first; `references` (``bob``, ``group:risk``) narrows to rules that name one of them.
+
+    `undecided_by` leaves out those about which this person decided, or somebody for them; `decided_by` the others.
+    """
     query = select(gates).where(gates.c.status == GateStatus.OPEN.value).order_by(gates.c.opened_at, gates.c.id)
     if references is not None:
         query = query.where(gates.c.approvers.op("&&")(array(list(references), type_=Text).cast(ARRAY(Text))))
+    if undecided_by is not None:
+        query = query.where(~_decided_by(undecided_by))
+    if decided_by is not None:
+        query = query.where(_decided_by(decided_by))
     if after is not None:
         query = query.where(tuple_(gates.c.opened_at, gates.c.id) > after)
     return [_gate(row) for row in tx.execute(query.limit(limit))]
+
+
+def _decided_by(person: str) -> ColumnElement[bool]:
+    """That a decision stands which `person` made, for whomever, or that was made for them."""
+    theirs = or_(decisions.c.by == person, decisions.c.on_behalf_of == person)
+    return exists().where(decisions.c.gate_id == gates.c.id, ~decisions.c.is_withdrawn, theirs)
 
 
 def list_gates_before(tx: Transaction, environments: Collection[str]) -> list[Gate]:

@@ -173,7 +173,8 @@ def _literal(value: Any) -> Any:
 def list_attempts(tx: Transaction, run_id: str) -> list[Attempt]:
     """Every attempt of the run, oldest first, with its steps."""
     found = tx.execute(select(attempts).where(attempts.c.run_id == run_id).order_by(attempts.c.number)).all()
-    return [_attempt(row, list_steps_of(tx, run_id, row.number)) for row in found]
+    states = list_steps(tx, [(run_id, row.number) for row in found])
+    return [_attempt(row, states.get((run_id, row.number), ())) for row in found]
 
 
 def _run(tx: Transaction, row: Row[Any], attempt: int) -> Run:
@@ -199,7 +200,7 @@ def _runs(tx: Transaction, rows: Sequence[Row[Any]]) -> list[Run]:
         _build(
             tx,
             row,
-            _attempt(found[row.id], states.get(row.id, ())),
+            _attempt(found[row.id], states.get((row.id, row.attempt), ())),
             [g for g in gates if g.run_id == row.id and g.attempt == row.attempt],
         )
         for row in rows

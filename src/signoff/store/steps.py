@@ -43,13 +43,13 @@ def replace_step(tx: Transaction, run_id: str, attempt: int, former: StepStatus,
     return tx.execute(_REPLACE, {**values, **here, "status": step.status.value}).rowcount
 
 
-def list_steps(tx: Transaction, attempts: Sequence[tuple[str, int]]) -> dict[str, tuple[StepRun, ...]]:
-    """Run id -> the steps of that attempt of it, for (run id, attempt) pairs."""
+def list_steps(tx: Transaction, attempts: Sequence[tuple[str, int]]) -> dict[tuple[str, int], tuple[StepRun, ...]]:
+    """(Run id, attempt) -> its steps, for such pairs."""
     query = select(steps).where(tuple_(steps.c.run_id, steps.c.attempt).in_(attempts)).order_by(steps.c.position)
-    found: dict[str, list[StepRun]] = {}
+    found: dict[tuple[str, int], list[StepRun]] = {}
     for row in tx.execute(query):
-        found.setdefault(row.run_id, []).append(_step(row))
-    return {run_id: tuple(states) for run_id, states in found.items()}
+        found.setdefault((row.run_id, row.attempt), []).append(_step(row))
+    return {key: tuple(states) for key, states in found.items()}
 
 
 def _step(row: Row[Any]) -> StepRun:

@@ -7,6 +7,7 @@ from fastapi.responses import Response
 
 from signoff.domain.access import Do, why_not
 from signoff.service import catalogue, views
+from signoff.service.inbox import list_inbox
 from signoff.web.page import render
 from signoff.web.visitor import DeskOf, SignedIn
 
@@ -19,10 +20,10 @@ MOST = 50
 def inbox(request: Request, desk: DeskOf, actor: SignedIn) -> Response:
     """The page."""
     newest = views.settled_event(desk, actor)  # before everything else: what comes in between is told by the stream
-    found = views.list_inbox(desk, actor, limit=MOST)
+    found = list_inbox(desk, actor, limit=MOST)
     mine = [item for item in found if item.standing.can_decide]
     others = [item for item in found if not item.standing.can_decide]
-    has_any = bool(found) or bool(catalogue.list_models(desk, actor, limit=1))
+    has_any = bool(found) or catalogue.has_models(desk, actor)
     can_submit = why_not(actor, Do.SUBMIT) is None
     return render(
         request,

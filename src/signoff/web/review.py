@@ -22,12 +22,11 @@ from signoff.domain.pipeline import ApprovalStep, OnReject
 from signoff.domain.run import Attempt, Run
 from signoff.domain.standing import Standing
 from signoff.domain.verdict import opinion_of
-from signoff.service import decisions, runs, views
+from signoff.service import decisions, runs
 from signoff.service.challenges import Answer, Question
-from signoff.service.changes import what_changed
 from signoff.service.decisions import GateView
 from signoff.service.desk import Desk
-from signoff.service.people import list_people
+from signoff.service.reviews import get_review
 from signoff.service.views import RunView
 from signoff.web.destination import safe_path
 from signoff.web.evidence_view import cell, show
@@ -174,15 +173,10 @@ def _page(
     problem: SignoffError | None = None,
     seen: str | None = None,
 ) -> Response:
-    newest = views.newest_event(desk, actor, run_id=run_id)  # first: what comes after, the stream tells
-    view = views.get_run(desk, actor, run_id)
-    run = view.line.run
-    gate, explanation = views.explain_gate(desk, actor, run.id, step, person=actor.name)
-    seen_gate = next((found for found in view.gates if found.gate.id == gate.id), None)
-    gate_view = seen_gate if seen_gate is not None else views.get_gate(desk, actor, run.id, step)
-    attempt = next(a for a in view.attempts if a.number == gate.attempt)
+    shown = get_review(desk, actor, run_id, step)
+    view, gate, gate_view, attempt, changed = shown.view, shown.gate, shown.gate_view, shown.attempt, shown.changed
+    run, explanation = view.line.run, shown.explanation
     found = [view.evidence[d] for d in gate.subject.evidence_digests if d in view.evidence]
-    changed = what_changed(desk, actor, run.id, gate.attempt)
     mine = next((one for one in explanation.people if one.person == actor.name), None)
     live = changed.live if changed.live != gate.subject.version else None
     is_stale = isinstance(problem, SubjectChangedError | GateClosedError)
@@ -208,19 +202,15 @@ def _page(
         changed=changed,
         marks=line_of(view, attempt, desk.clock()),
         discussion=discussion_of(view, attempt),
-        people=_names(desk, actor),
+        people=shown.people,
         reason_kinds=[kind.value for kind in ReasonKind],
         reason_rows=REASON_ROWS,
         typed=typed or Typed(),
         problem=problem,
         is_stale=is_stale,
         became=_became(view, seen, gate) if is_stale else (),
-        newest=newest,
+        newest=shown.newest,
     )
-
-
-def _names(desk: Desk, actor: Actor) -> frozenset[str]:
-    return frozenset(one.person.name for one in list_people(desk, actor))
 
 
 def _can_decide(actor: Actor, run: Run, mine: Standing | None) -> bool:
