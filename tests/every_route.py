@@ -117,6 +117,8 @@ REST: Mapping[str, Door] = {
         Do.BREAK_GLASS, {"reference": "models:/fraud-detector/1", "why": "w"}
     ),
     "DELETE /environments/{name}/models/{model}/break-glass": Door(Do.BREAK_GLASS),
+    "POST /environments/{name}/models/{model}/adopt": Door(Do.ADOPT, {"why": ""}),
+    "GET /drifts": Door(READ),
     "GET /emergencies": Door(READ),
     "POST /environments/{name}/models/{model}/revoke": Door(Do.REVOKE, {"why": "", "rollback": False}),
     "POST /models/{name}/versions/{version}/revoke": Door(Do.REVOKE, {"why": "", "rollback": False}),
@@ -169,6 +171,11 @@ REST: Mapping[str, Door] = {
     "GET /chats": Door(ADMIN),
     "GET /me/chats": Door(Do.MANAGE_ACCOUNT),
     "DELETE /chats/{team}/{user}": Door(Do.MANAGE_ACCOUNT, own=_VERAS),
+    "GET /pipelines": Door(READ),
+    "POST /pipelines": Door(Do.REGISTER_PIPELINES, {"pipeline": BARE, "filename": "f.yaml", "folder_name": "f"}),
+    "GET /pipelines/{name}": Door(READ),
+    "DELETE /pipelines/{name}": Door(Do.REMOVE_PIPELINES, own=_ALICES),
+    "POST /hooks/mlflow": Door(None),
     "POST /runs/{run_id}/cancel": Door(Do.CANCEL, own=_ALICES),
 }
 """By method and path, in an order in which what is taken away is asked for before."""
@@ -294,6 +301,8 @@ class Scene:
         made(erin.ask("PUT", "/groups/night", json={"members": []}))
         target = {"name": "hook", "kind": "webhook", "url": "https://example.org/hook"}
         made(erin.post("/targets", target))
+        text = "name: nightly\non: {model_version: " + MODEL + "}\n" + BARE
+        made(house.as_("alice").post("/pipelines", {"pipeline": text}))
         ids = {
             "run_id": waiting,
             "step": "approve",
@@ -327,6 +336,8 @@ class Scene:
             ids["name"] = "vera"
         elif "/targets" in path:
             ids |= {"name": "hook", "what": "pause"}
+        elif path.startswith("/pipelines/{name}"):
+            ids["name"] = "nightly"
         elif path.startswith("/tokens/trusts"):
             ids["name"] = "no-such-trust"
         if forced is not None:

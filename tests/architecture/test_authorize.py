@@ -39,6 +39,7 @@ DOORS = {
     "trusts.exchange_id_token": "the CI system's signature is what allows it",
     "chat.receive_call": "the chat service's signature is what allows it; what it may do is asked of the linked person",
     "chat.send_reply": "shows a person in a chat what became of their own call",
+    "arrivals.receive_hook": "MLflow's signature is what allows it, and it only asks for a look",
     "notifications.check_word": "the word of the link is what allows it",
     "notifications.unsubscribe": "the word of the link is what allows it",
     "health.readiness": "whether the parts answer; names nobody and nothing",
@@ -64,6 +65,7 @@ OPEN_ROUTES = {
     "/device/token",
     "/tokens/exchange",
     "/unsubscribe/{word}",
+    "/hooks/mlflow",
     "/hooks/slack",
 }
 """What is asked by those who have no credential: operators' probes, and programs that want one."""

@@ -7,7 +7,7 @@ from functools import partial
 
 from signoff.domain.environment import Deployment, DeploymentStatus
 from signoff.domain.errors import SignoffError
-from signoff.engine import drift, emergencies, freezes, notifying, watching
+from signoff.engine import adoptions, drift, emergencies, freezes, notifying, watching
 from signoff.engine.deadlines import keep_deadlines, moment_to_act
 from signoff.engine.deploying_by_hand import BY_HAND
 from signoff.engine.expiring import warn_of_expiry
@@ -15,7 +15,7 @@ from signoff.engine.jobs import RUNS_QUEUE, wake_by_hand, wake_run
 from signoff.engine.machinery import LOG, Machinery
 from signoff.engine.settling import settle_gates
 from signoff.ports import Release
-from signoff.store import accounts, chat, deployments, devices, evidence, people, queue, trusts
+from signoff.store import accounts, chat, deployments, devices, evidence, people, queue, trusts, watches
 from signoff.store.environments import get_environments
 from signoff.store.waiting import list_stuck_runs
 
@@ -33,6 +33,7 @@ def tick(machinery: Machinery) -> None:
         keep_deadlines(machinery, now)
         warn_of_expiry(machinery, now)
         emergencies.attend(machinery, now)
+        adoptions.attend(machinery, now)
     settle_gates(machinery)
     wake_stuck(machinery)
     freezes.wake_due(machinery)
@@ -106,6 +107,7 @@ def sweep(machinery: Machinery) -> None:
         accounts.forget_old_attempts(tx, before=now - KEEP_ATTEMPTS)
         devices.forget_old_devices(tx, before=now - KEEP_ATTEMPTS)
         chat.forget_chat(tx, before=now)
+        watches.forget_hooks(tx, before=now)
         trusts.forget_used_id_tokens(tx, before=now - KEEP_ATTEMPTS)
         trusts.forget_exchanged_tokens(tx, before=now - KEEP_ATTEMPTS)
     notifying.forget_old(machinery)

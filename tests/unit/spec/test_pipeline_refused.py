@@ -257,7 +257,6 @@ def test_a_key_in_the_wrong_place_is_told_its_place() -> None:
 
 def test_what_the_format_knows_but_cannot_do_yet_is_refused_all_at_once() -> None:
     text = """\
-on: {model_version: fraud}
 steps:
   - name: train_model
     type: training
@@ -269,7 +268,7 @@ steps:
       step_up: passkey
 """
     refused = [
-        "on", "runner: ray", "step_up",
+        "runner: ray", "step_up",
     ]  # fmt: skip
     assert [problem.message for problem in read_pipeline(text).problems] == [
         f"{k} is not available yet" for k in refused
