@@ -12,6 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from factories import MODEL
+from house import House
 from signoff.domain.deployer import CommandSpec, SecretReference
 from signoff.domain.environment import DeployerSpec, Environment
 
@@ -44,10 +46,25 @@ if action == "health":
 if (outside / f"fails-{action}").exists():
     print("error: quota of gpus is exceeded, said", os.environ["TOKEN"])
     sys.exit(3)
-if action == "deploy":
-    pathlib.Path(os.environ["SIGNOFF_OUTPUT"], "address").write_text("http://models.example.org/fraud\\n")
+if action == "deploy" and "ADDRESS" in os.environ:
+    pathlib.Path(os.environ["SIGNOFF_OUTPUT"], "address").write_text(os.environ["ADDRESS"] + "\\n")
 """
 SECRET = "s3cr3t-of-the-cluster"
+ROLLBACK = f"/environments/production/models/{MODEL}/rollback"
+
+
+def deployed(house: House) -> str:
+    """alice submits a new version, bob approves it, and the workers do what they can; the run's id."""
+    run_id = house.submit()
+    house.decide("bob", run_id, "approve")
+    return run_id
+
+
+def log(house: House, run_id: str) -> str:
+    """The log of the deployment step, as dave reads it."""
+    answer = house.as_("dave").get(f"/runs/{run_id}/logs/deploy")
+    assert answer.status_code == 200, answer.text
+    return answer.text
 
 
 class Outside:
@@ -65,7 +82,7 @@ class Outside:
             argv,
             rollback=argv,
             health=argv,
-            env={"REGION": "eu-west-1"},
+            env={"REGION": "eu-west-1", "ADDRESS": "http://models.example.org/fraud"},
             secrets={"TOKEN": SecretReference(file=str(self.root / "token"))},
         )
         deployer = DeployerSpec("command", "champion", command=replace(spec, **more))

@@ -212,7 +212,7 @@ def _explain_without_gate(screen: Screen, run: RunBody) -> None:
 
 
 def _step_that_ran(run: RunBody, number: int) -> str:
-    """The step of attempt `number` that runs, else the last one that ran a command and may have a log.
+    """The step of attempt `number` that runs or broke, else the last one that ran a command and may have a log.
 
     Raises:
         NotFoundError: none did yet.
@@ -220,7 +220,7 @@ def _step_that_ran(run: RunBody, number: int) -> str:
     steps = next((attempt.steps for attempt in run.attempts if attempt.number == number), [])
     for status in ("running", "errored", "failed"):
         for step in steps:
-            if step.status == status and step.type in {"training", "test"}:
+            if step.status == status and step.type != "approval":
                 return step.name
     ran = [step.name for step in steps if step.type in {"training", "test"} and step.started_at is not None]
     if not ran:

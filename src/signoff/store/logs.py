@@ -35,6 +35,12 @@ def log_size(tx: Transaction, run_id: str, attempt: int, step: str) -> int:
     return int(row[0]) + int(row[1]) if row is not None else 0
 
 
+def list_logged(tx: Transaction, run_id: str) -> frozenset[str]:
+    """The names of the run's steps that have written a log, in whichever attempt."""
+    kept = select(steps.c.name).where(steps.c.run_id == run_id, steps.c.log_digest.is_not(None))
+    return frozenset(tx.scalars(kept.union(select(log_chunks.c.step).where(log_chunks.c.run_id == run_id))))
+
+
 def begin_log(tx: Transaction, run: Run, step: str) -> None:
     """The step starts (anew): what an earlier try wrote is forgotten."""
     tx.execute(update(steps).where(_row(run, step)).values(log_digest=None))

@@ -14,7 +14,7 @@ from signoff.domain.actor import Actor
 from signoff.domain.errors import ConflictError, InvalidError, SignoffError
 from signoff.domain.feedback import asked_of, unanswered
 from signoff.domain.run import Asked, Attempt, Run, RunStatus
-from signoff.service import runs, submission, targets, views
+from signoff.service import catalogue, runs, submission, targets, views
 from signoff.service.audit_export import export_audit
 from signoff.service.evidence_files import open_file
 from signoff.service.people import list_people
@@ -124,7 +124,8 @@ def _page(
         and why_not(actor, Do.RESUBMIT, Resource(run.model, run.submitter)) is None,
         unanswered=_to_answer(view, present),
         took=lambda began, ended: took(began, ended, now),
-        commands={s.name for s in run.pipeline.steps if getattr(s, "command", None) is not None},
+        commands={s.name for s in run.pipeline.steps if getattr(s, "command", None) is not None}
+        | catalogue.list_logged(desk, actor, run.id),
         problem=problem,
         typed=typed or {},
     )

@@ -7,15 +7,17 @@ run at least once, under a key that stays the same.
 
 from __future__ import annotations
 
-import time
+from collections.abc import Collection
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from signoff.adapters.deploy.aftermath import ended, gone_back, wait_for_health
 from signoff.adapters.deploy.alias import AliasDeployer, mirror
 from signoff.adapters.deploy.order import Action, key_of, order_of, variables_of
 from signoff.adapters.deploy.reference import look_up
 from signoff.adapters.deploy.saying import Saying
 from signoff.domain.deployer import CommandSpec
+from signoff.domain.drift import Aliases, Sighting
 from signoff.domain.environment import Environment
 from signoff.domain.errors import (
     CancelledError,
@@ -23,10 +25,8 @@ from signoff.domain.errors import (
     MachineryError,
     SignoffError,
     UnavailableError,
-    UnhealthyError,
 )
 from signoff.domain.secret import Secret
-from signoff.domain.span import span
 from signoff.ports import Live, Outcome, Release, Runner, Task, Tracking
 from signoff.proof.manifest import verify
 
@@ -63,25 +63,28 @@ class CommandDeployer:
         if spec is None:
             raise MachineryError(f"{environment.name} names no command.", "Apply its environments file again.")
         verify(release.path, version.digest)
-        self._tracking.alias(version.model, environment.deployer.alias)  # rather now than when the command has run
+        self._tracking.list_aliases()  # rather now than when the command has run
         secrets = {name: look_up(name, reference) for name, reference in spec.secrets.items()}
         with TemporaryDirectory(dir=release.path.parent, prefix="command-", ignore_cleanup_errors=True) as folder:
             commands = _Commands(self._runner, spec, release, secrets, Path(folder))
-            address = commands.deploy()
             try:
+                address = commands.deploy()
                 commands.wait_for_health(self._pause)
                 self._tracking.set_alias(version.model, environment.deployer.alias, version.version)
-            except (HandedBackError, CancelledError):
+            except (HandedBackError, CancelledError, _TryLaterError):
                 raise
             except SignoffError as error:
-                commands.go_back(error)
-                raise
+                raise commands.gone_back(error) from error
         mirror(self._tracking, release)
         return address
 
     def current(self, environment: Environment, model: str, /) -> Live | None:
         """What the environment's alias points at: it moves when a deployment has succeeded, and at no other time."""
         return self._alias.current(environment, model)
+
+    def observe(self, environment: Environment, models: Collection[str], aliases: Aliases, /) -> list[Sighting]:
+        """What the alias says: a command cannot be asked what runs."""
+        return self._alias.observe(environment, models, aliases)
 
     def is_ours(self, environment: Environment, model: str, /) -> bool:  # noqa: ARG002  (the port's words)
         """No machine of signoff's keeps it serving."""
@@ -111,71 +114,43 @@ class _Commands:
     def deploy(self) -> str | None:
         """Run the command; returns the address that it left, if it did."""
         self._saying.say(f"deploys {self._release.version.label} to {self._release.environment.name}")
-        try:
-            outcome = self._run("deploy", self._spec.run, self._spec.timeout.total_seconds())
-            self._check(outcome)
-        except (HandedBackError, CancelledError, _TryLaterError):
-            raise
-        except SignoffError as error:
-            self.go_back(error)
-            raise
-        return _address(outcome.output)
-
-    def _check(self, outcome: Outcome) -> None:
-        """Return when the command succeeded."""
-        name = self._release.environment.name
-        if outcome.reason is None and outcome.exit_status == 0:
-            return
-        if outcome.reason is None and outcome.exit_status == TRY_LATER:
+        outcome = self._run("deploy", self._spec.run, self._spec.timeout.total_seconds())
+        if outcome.exit_status == TRY_LATER and outcome.reason is None:
             raise _TryLaterError(
-                f"The command that deploys to {name} asks to be asked later: {self._last(outcome)}.",
+                f"The command that deploys to {self._release.environment.name} asks to be asked later: "
+                f"{self._last(outcome)}.",
                 "`signoff logs` shows what it wrote.",
             )
-        raise MachineryError(
-            f"The command that deploys to {name} failed: {self._last(outcome)}.",
-            "`signoff logs` shows what it wrote; `signoff retry` runs it again.",
-        )
+        self._check(outcome, "deploys to")
+        return _address(outcome.output)
 
     def wait_for_health(self, pause: float) -> None:
-        """Ask the health command again and again, for as long as the environment gives a new version."""
-        if not self._spec.health:
-            return
-        patience = self._release.environment.deployer.health_timeout
-        deadline = time.monotonic() + patience.total_seconds()
-        while True:
-            outcome = self._run("health", self._spec.health, deadline - time.monotonic())
-            if outcome.exit_status == 0 and outcome.reason is None:
-                self._saying.say(f"{self._release.version.label} is healthy")
-                return
-            if time.monotonic() + pause >= deadline:
-                raise UnhealthyError(
-                    f"{self._release.version.label} did not get healthy within {span(patience)}: "
-                    f"{self._last(outcome)}.",
-                    "`signoff logs` shows what the health command wrote.",
-                )
-            time.sleep(pause)
+        """Run the health command until it succeeds, if there is one."""
+        if self._spec.health:
+            wait_for_health(self._release, self._saying, self._look, pause)
 
-    def go_back(self, error: SignoffError) -> None:
-        """Run the way back, and add to `error` what came of it."""
-        former = self._release.former
-        self._saying.say(error.what)
-        if not self._spec.rollback or not self._release.may_go_back:
+    def _look(self, seconds: float) -> str | None:
+        outcome = self._run("health", self._spec.health, seconds)
+        if outcome.reason is not None:
+            return self._saying.last_line().rstrip(".")  # the time is up: what was said before is the better reason
+        return None if outcome.exit_status == 0 else self._last(outcome)
+
+    def gone_back(self, error: SignoffError) -> SignoffError:
+        """Run the way back, if there is one; the error that says what came of it."""
+        return gone_back(error, self._release, self._saying, self._back if self._spec.rollback else None)
+
+    def _back(self) -> None:
+        outcome = self._run("rollback", self._spec.rollback, self._spec.timeout.total_seconds())
+        self._check(outcome, "goes back in")
+
+    def _check(self, outcome: Outcome, what: str) -> None:
+        """Return when the command succeeded; MachineryError with why it did not."""
+        if outcome.reason is None and outcome.exit_status == 0:
             return
-        if former is None:
-            error.what += " Nothing was live there before."
-            return
-        self._saying.say(f"goes back to {former.label}")
-        try:
-            outcome = self._run("rollback", self._spec.rollback, self._spec.timeout.total_seconds())
-        except (HandedBackError, CancelledError):
-            raise
-        except SignoffError as another:
-            error.what += f" Going back to v{former.version} failed as well: {another.what}"
-            return
-        if outcome.exit_status == 0 and outcome.reason is None:
-            error.what += f" v{former.version} is back."
-        else:
-            error.what += f" Going back to v{former.version} failed as well: {self._last(outcome)}."
+        raise MachineryError(
+            f"The command that {what} {self._release.environment.name} failed: {self._last(outcome)}.",
+            "`signoff logs` shows what it wrote; `signoff retry` runs it again.",
+        )
 
     def _run(self, action: Action, argv: tuple[str, ...], timeout: float) -> Outcome:
         """Run one command to its end.
@@ -207,10 +182,7 @@ class _Commands:
         )
         outcome = self._runner.run(task, self._saying, release.should_stop or _never)
         self._saying.flush()
-        if outcome.reason == "stopped":
-            raise HandedBackError(f"The worker was told to stop while {release.version.label} was deployed.")
-        if outcome.reason == "cancelled":
-            raise CancelledError(f"The deployment of {release.version.label} was cancelled.")
+        ended(release, outcome.reason)
         return outcome
 
     def _last(self, outcome: Outcome) -> str:

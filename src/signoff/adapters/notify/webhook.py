@@ -1,6 +1,6 @@
 """Webhooks by the Standard Webhooks specification: signed, with an id by which the receiver knows a repetition.
 
-https://www.standardwebhooks.com. The one owner of its reference library.
+https://www.standardwebhooks.com.
 """
 
 from __future__ import annotations
@@ -11,13 +11,12 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from http import HTTPStatus
 
-from standardwebhooks import Webhook
-
 from signoff.domain.errors import InvalidError
 from signoff.domain.notice import Message
 from signoff.domain.target import GoneError, Target
 from signoff.outbound import Outbound
 from signoff.outbound.client import UnwelcomeAnswerError
+from signoff.outbound.signing import signed
 
 
 class WebhookNotifier:
@@ -32,18 +31,12 @@ class WebhookNotifier:
         """A way to send through `target`."""
         if target.secret is None:
             raise InvalidError(f"The webhook {target.name} has no secret.", "Remove it and add it anew.")
-        signer = Webhook(target.secret.reveal())
+        secret = target.secret
         url = target.url.reveal()
 
         def send(message: Message) -> str:
             body = body_of(message)
-            now = self._clock().astimezone(UTC)
-            headers = {
-                "Content-Type": "application/json",
-                "webhook-id": message.id,
-                "webhook-timestamp": str(int(now.timestamp())),
-                "webhook-signature": signer.sign(message.id, now, body),
-            }
+            headers = {"Content-Type": "application/json", **signed(secret, message.id, self._clock(), body)}
             try:
                 answer = self._outbound.ask("POST", url, body=body.encode(), headers=headers, is_configured=True)
             except UnwelcomeAnswerError as error:
