@@ -77,4 +77,7 @@ def test_a_draft_that_is_wrong_or_about_no_model_is_refused(house: House) -> Non
     assert "names no model" in words
     words = refused(person.post("/policy/replay", {"pipeline": DRAFT, "since": "soon"}), 422, "invalid")
     assert words.startswith("since: 'soon' is not a length of time.")
-    assert replay(house, nameless, model="fraud-detector")["attempts"] == 0
+    unknown = person.post("/policy/replay", {"pipeline": DRAFT})
+    assert "no model called fraud-detector" in refused(unknown, 404, "model_not_found")
+    house.submit()
+    assert replay(house, nameless, model="fraud-detector")["attempts"] == 1

@@ -89,7 +89,7 @@ def test_repeating_the_job_is_harmless(house: House) -> None:
         (PATH, {"why": "  "}, 422, "reason_required", "needs a reason"),
         (PATH.replace("production", "mars"), {"why": "x"}, 422, "unknown_environment", "called mars"),
         (PATH.replace("production", "staging"), {"why": "x"}, 409, "nothing_live", "is live in staging"),
-        (PATH.replace(MODEL, "churn"), {"why": "x"}, 409, "nothing_live", "of churn is live"),
+        (PATH.replace(MODEL, "churn"), {"why": "x"}, 404, "model_not_found", "no model called churn"),
     ],
 )
 def test_a_rollback_to_nowhere_is_refused(

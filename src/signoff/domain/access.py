@@ -33,6 +33,7 @@ class Do(StrEnum):
     DELEGATE = "delegate"
     REVOKE = "revoke"
     BREAK_GLASS = "break_glass"
+    ADOPT = "adopt"
     MANAGE_ACCOUNT = "manage_account"
     ADMINISTER = "administer"
 
@@ -64,6 +65,7 @@ ALLOWED_ROLES: Mapping[Do, frozenset[Role]] = {
     Do.DELEGATE: frozenset({Role.APPROVER, Role.ADMIN}),
     Do.REVOKE: frozenset({Role.APPROVER, Role.ADMIN}),
     Do.BREAK_GLASS: frozenset({Role.APPROVER}),
+    Do.ADOPT: frozenset({Role.ADMIN}),
     Do.READ_AUDIT: frozenset({Role.AUDITOR, Role.ADMIN}),
     Do.MANAGE_ACCOUNT: _EVERY_ROLE,
     Do.ADMINISTER: frozenset({Role.ADMIN}),
@@ -91,6 +93,7 @@ NEEDS_SESSION = frozenset(
         Do.DELEGATE,
         Do.REVOKE,
         Do.BREAK_GLASS,
+        Do.ADOPT,
         Do.MANAGE_ACCOUNT,
         Do.ADMINISTER,
     }

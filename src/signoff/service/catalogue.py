@@ -252,14 +252,6 @@ def list_logged(desk: Desk, actor: Actor, run_id: str) -> frozenset[str]:
         return logs.list_logged(tx, run.id)
 
 
-def list_logged(desk: Desk, actor: Actor, run_id: str) -> frozenset[str]:
-    """The names of the steps that have written a log: those that ran a command, and deployments that wrote one."""
-    with desk.database.read() as tx:
-        run = runs.get_run(tx, find_run_id(tx, actor, run_id))
-        authorize(actor, Do.READ, Resource(run.model))
-        return logs.list_logged(tx, run.id)
-
-
 def who_am_i(desk: Desk, actor: Actor) -> Person | None:
     """The person behind the request, as the server knows them."""
     authorize(actor, Do.READ)

@@ -9,7 +9,7 @@ import secrets
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from signoff.domain.access import Do, Resource, authorize
+from signoff.domain.access import Do, Resource, authorize, unknown_model
 from signoff.domain.actor import Actor
 from signoff.domain.audit import AuditEvent, Event
 from signoff.domain.deployment_errors import (
@@ -31,14 +31,22 @@ from signoff.domain.emergency import (
     rule_of,
 )
 from signoff.domain.environment import BreakGlass, Deployment, DeploymentKind, DeploymentStatus, Environment
-from signoff.domain.errors import DigestMismatchError, InvalidError, NotServableError, WrongModelError
+from signoff.domain.errors import (
+    DigestMismatchError,
+    InvalidError,
+    NotServableError,
+    SignoffError,
+    UnavailableError,
+    WrongModelError,
+)
 from signoff.domain.version import ModelVersion
-from signoff.engine.after_review import add_after_review
+from signoff.engine.after_review import add_after_review, unreviewed_by
 from signoff.engine.emergencies import event_of
 from signoff.engine.jobs import wake_by_hand
 from signoff.service.desk import Desk
+from signoff.service.privacy import check_known, resolve_seen
 from signoff.service.rollbacks import check_reason, known_environment, under_way
-from signoff.store import deployments, emergencies, people, revocations
+from signoff.store import deployments, emergencies, people, revocations, versions
 from signoff.store.database import Transaction
 from signoff.store.environments import get_environments
 
@@ -62,9 +70,7 @@ def break_glass(desk: Desk, actor: Actor, environment: str, model: str, *, refer
         RevokedError, AlreadyLiveError, NotServableError, WrongModelError: the version cannot be deployed so.
     """
     authorize(actor, Do.BREAK_GLASS, Resource(model))
-    with desk.database.begin() as tx:
-        check_can_request(known_environment(tx, environment), model, people.get_directory(tx))
-    version = _resolved(desk, reference, model)
+    version = _resolved(desk, actor, environment, reference, model)
     at = desk.clock()
     with desk.database.begin() as tx:
         place = known_environment(tx, environment)
@@ -132,6 +138,8 @@ def cancel_emergency(desk: Desk, actor: Actor, environment: str, model: str) -> 
     with desk.database.begin() as tx:
         found = emergencies.find_requested(tx, environment, model, lock=True)
         if found is None:
+            check_known(tx, model)
+        if found is None:
             raise EmergencyUnknownError(
                 f"No emergency deployment of {model} to {environment} waits for confirmations.",
                 "What is deployed already goes back with `signoff rollback`.",
@@ -171,13 +179,31 @@ def _view(tx: Transaction, found: Emergency) -> EmergencyView:
     return EmergencyView(found, confirmations(found, rule, people.get_directory(tx)) if rule is not None else None)
 
 
-def _resolved(desk: Desk, reference: str, model: str) -> ModelVersion:
-    """The registered version that `reference` names now, with the digest of its bytes."""
+def _resolved(desk: Desk, actor: Actor, environment: str, reference: str, model: str) -> ModelVersion:
+    """The registered version that `reference` names now, with the digest of its bytes.
+
+    A model that no run was ever about may be deployed so, too, as long as the registry has it: of one that is neither
+    here nor there only that is said, before anything else that is wrong.
+    """
+    with desk.database.begin() as tx:
+        is_known = versions.has_model(tx, model)
+    try:
+        if is_known:
+            with desk.database.begin() as tx:
+                check_can_request(known_environment(tx, environment), model, people.get_directory(tx))
+        return _registered(desk, actor, reference, model)
+    except SignoffError as error:
+        if is_known or isinstance(error, UnavailableError):
+            raise
+        raise unknown_model(model) from error
+
+
+def _registered(desk: Desk, actor: Actor, reference: str, model: str) -> ModelVersion:
     if not reference.startswith("models:/"):
         raise InvalidError(
             f"{reference!r} is not a registered version.", f"Say models:/{model}/VERSION or models:/{model}@ALIAS."
         )
-    version = desk.registry.resolve(reference, model)
+    version = resolve_seen(desk, actor, reference, model)
     if version.model != model:
         raise WrongModelError(f"{version.label} is not a version of {model}.", f"Name a version of {model}.")
     return version
@@ -237,7 +263,7 @@ def _deploy_when_enough(
     version = emergencies.get_model_version(tx, found.id)
     live = deployments.find_live(tx, found.environment, found.model)
     _check_deployable(tx, place, version, live)
-    review = add_after_review(tx, found, version, place, at=at)
+    review = add_after_review(tx, unreviewed_by(found), version, place, at=at)
     wanted = Deployment(
         id=secrets.token_hex(8),
         environment=found.environment,

@@ -6,12 +6,22 @@ stay full and no text differs from that about something that is not there.
 
 from __future__ import annotations
 
+import re
+import secrets
+from contextlib import suppress
 from dataclasses import replace
 
+from signoff.domain.access import unknown_model
 from signoff.domain.actor import Actor, Credential, Role
 from signoff.domain.audit import AuditEvent
+from signoff.domain.errors import ModelNotFoundError
+from signoff.domain.version import ModelVersion
+from signoff.service.desk import Desk
 from signoff.store import run_ids, versions
 from signoff.store.database import Transaction
+
+_NAMED = re.compile(r"models:/([^/:@]+)(?:/[1-9][0-9]*|@[^/@]+)")
+"""A reference that says which model it is of."""
 
 
 def hidden_models(tx: Transaction, actor: Actor) -> tuple[str, ...]:
@@ -19,6 +29,44 @@ def hidden_models(tx: Transaction, actor: Actor) -> tuple[str, ...]:
     if not actor.private or actor.credential is Credential.SYSTEM or Role.ADMIN in actor.roles:
         return ()
     return tuple(name for name in versions.list_model_names(tx) if not actor.sees(name))
+
+
+def check_known(tx: Transaction, model: str) -> None:
+    """Return when signoff knows the model; else say of it what `authorize` says of one that is private to others.
+
+    Asked before anything that such a model cannot have, so that no other answer tells the two apart.
+
+    Raises:
+        ModelNotFoundError: no run and no deployment was ever about it.
+    """
+    if not versions.has_model(tx, model):
+        raise unknown_model(model)
+
+
+def resolve_seen(desk: Desk, actor: Actor, reference: str, model: str | None) -> ModelVersion:
+    """The version that `reference` names in the registry, if the actor may know of its model.
+
+    Where models are private the registry's own words would tell which there are: names that are spelt alike, the
+    newest version, aliases. So of a model that signoff does not know one hears what is said of a private one, and the
+    registry is asked for either.
+
+    Raises:
+        ModelNotFoundError: there is none such, as far as the actor may know.
+    """
+    found = _NAMED.fullmatch(reference)
+    name = found[1] if found else None
+    if not actor.private or name is None or Role.ADMIN in actor.roles:
+        return desk.registry.resolve(reference, model)
+    if not actor.sees(name):
+        with suppress(ModelNotFoundError):
+            desk.registry.resolve(f"models:/{secrets.token_hex(8)}/1", model)
+        raise unknown_model(name)
+    try:
+        return desk.registry.resolve(reference, model)
+    except ModelNotFoundError:
+        with desk.database.read() as tx:
+            check_known(tx, name)
+        raise
 
 
 def find_run_id(tx: Transaction, actor: Actor, run_id: str) -> str:

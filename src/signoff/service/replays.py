@@ -12,6 +12,7 @@ from signoff.domain.errors import InvalidError
 from signoff.domain.pipeline import ApprovalStep, Pipeline, TestStep
 from signoff.domain.replay import Replay, metrics_of, replay
 from signoff.service.desk import Desk
+from signoff.service.privacy import check_known
 from signoff.spec import Known, load_pipeline
 from signoff.spec.duration import HINT, parse_duration
 from signoff.store import history, people
@@ -41,6 +42,7 @@ def replay_policy(
 
     Raises:
         PipelineError: the draft is wrong; with every problem in it.
+        ModelNotFoundError: no run was ever about the model.
         InvalidError: it names no model and `model` is None, or `since` is no length of time.
     """
     authorize(actor, Do.VALIDATE)
@@ -55,6 +57,7 @@ def replay_policy(
                 "Write model: NAME in it, or `signoff policy replay FILE --model NAME`.",
             )
         authorize(actor, Do.READ, Resource(named))
+        check_known(tx, named)
         accepts: dict[str, bool] = {}
         for position, step in enumerate(draft.steps):
             if isinstance(step, ApprovalStep):

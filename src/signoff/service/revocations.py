@@ -18,6 +18,7 @@ from signoff.domain.revocation import Revocation
 from signoff.domain.run import Run, RunStatus, StepStatus
 from signoff.engine.jobs import wake_run
 from signoff.service.desk import Desk, happened
+from signoff.service.privacy import check_known
 from signoff.service.rollbacks import begin_rollback, check_reason, known_environment
 from signoff.store import codec, deployments, gates, revocations, runs, versions
 from signoff.store.database import Transaction
@@ -50,6 +51,7 @@ def revoke_live(
     """
     authorize(actor, Do.REVOKE, Resource(model))
     with desk.database.begin() as tx:
+        check_known(tx, model)
         known_environment(tx, environment)
         live = deployments.find_live(tx, environment, model)
     if live is None:
@@ -71,9 +73,10 @@ def revoke_version(desk: Desk, actor: Actor, model: str, version: str, *, why: s
     authorize(actor, Do.REVOKE, Resource(model))
     if roll_back:
         authorize(actor, Do.ROLL_BACK, Resource(model))
-    check_reason(why, "A revocation")
     at = desk.clock()
     with desk.database.begin() as tx:
+        check_known(tx, model)
+        check_reason(why, "A revocation")
         revocation = _made(tx, actor, model, version, why, at)
         live = deployments.list_deployments(tx, model=model, statuses=[DeploymentStatus.LIVE])
         live_in = tuple(sorted(d.environment for d in live if d.version == version))

@@ -8,14 +8,21 @@ from datetime import datetime
 from signoff.domain.access import Do, Resource, authorize
 from signoff.domain.actor import Actor
 from signoff.domain.audit import Event
-from signoff.domain.deployment_errors import DeploymentUnderWayError, NothingLiveError, ReasonRequiredError
+from signoff.domain.deployment_errors import (
+    DeploymentUnderWayError,
+    NothingLiveError,
+    NotSignedOffError,
+    ReasonRequiredError,
+)
 from signoff.domain.environment import Deployment, DeploymentKind, DeploymentStatus, Environment
 from signoff.domain.errors import EnvironmentUnknownError
-from signoff.domain.revocation import former_of, live_of, named_former
+from signoff.domain.revocation import History, bar, former_of, live_of, named_former
+from signoff.engine.drift import begin_restore
 from signoff.engine.history import history_of
 from signoff.engine.jobs import wake_by_hand
 from signoff.service.desk import Desk, happened
-from signoff.store import deployments
+from signoff.service.privacy import check_known
+from signoff.store import deployments, drifts
 from signoff.store.database import Transaction
 from signoff.store.environments import get_environments
 
@@ -24,14 +31,18 @@ def roll_back(desk: Desk, actor: Actor, environment: str, model: str, *, to: str
     """Ask for the former version (or version `to`) to be made live again; returns the new deployment's id.
 
     Raises:
+        ModelNotFoundError: signoff knows no such model.
         NothingLiveError, NoFormerVersionError, NeverLiveError: there is nothing to roll back, or to go back to.
         RevokedError, LastDeploymentUnhealthyError, NotSignedOffError: version `to` may not serve.
         AlreadyLiveError, DeploymentUnderWayError: it is live already, or another deployment is under way.
+
+    What is live already is put back where something else was found in its place.
     """
     authorize(actor, Do.ROLL_BACK, Resource(model))
-    check_reason(why, "A rollback")
     at = desk.clock()
     with desk.database.begin() as tx:
+        check_known(tx, model)
+        check_reason(why, "A rollback")
         known_environment(tx, environment)
         return begin_rollback(tx, actor, environment, model, to=to, why=why, at=at).id
 
@@ -46,6 +57,8 @@ def begin_rollback(
         raise NothingLiveError(
             f"No version of {model} is live in {environment}.", "`signoff deployments` shows what is."
         )
+    if to == live.version and drifts.list_open(tx, environment=environment, model=model):
+        return _put_back(tx, actor, history, live, why, at)
     target = former_of(history, live) if to is None else named_former(history, live, to)
     wanted = Deployment(
         id=secrets.token_hex(8),
@@ -75,6 +88,17 @@ def begin_rollback(
         raise under_way(environment, model)
     wake_by_hand(tx, wanted.id, environment, model)
     return wanted
+
+
+def _put_back(tx: Transaction, actor: Actor, history: History, live: Deployment, why: str, at: datetime) -> Deployment:
+    """Put back what is live by our rows, and not in the environment; what an emergency deployed, too."""
+    barred = bar(history, live)
+    if barred is not None and not isinstance(barred, NotSignedOffError):
+        raise barred
+    back = begin_restore(tx, live, by=actor.name, why=why, at=at)
+    if back is None:
+        raise under_way(live.environment, live.model)
+    return back
 
 
 def under_way(environment: str, model: str) -> DeploymentUnderWayError:

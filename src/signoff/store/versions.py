@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, Table, Text, func, literal_column, select
+from sqlalchemy import ColumnElement, Row, Select, Table, Text, func, literal_column, or_, select
 
 from signoff.domain.run import RunKind
 from signoff.store.database import Transaction
-from signoff.store.tables import attempts, audit_events, runs
+from signoff.store.tables import attempts, audit_events, deployments, runs
 
 _LOOKED_AT = 300
 # In the words of the index: a key that travels as a parameter is not seen to be the same.
@@ -30,6 +30,12 @@ def _walk(table: Table, after: str | None = None) -> Select[Any]:
     following = select(func.min(table.c.model)).where(table.c.model > first.c.model).scalar_subquery()
     names = first.union_all(select(following).where(first.c.model.is_not(None)))
     return select(names.c.model).where(names.c.model.is_not(None))
+
+
+def has_model(tx: Transaction, model: str) -> bool:
+    """Whether a run or a deployment was ever about the model."""
+    seen = [select(table.c.model).where(table.c.model == model).exists() for table in (runs, deployments)]
+    return bool(tx.scalar(select(or_(*seen))))
 
 
 def list_models(
