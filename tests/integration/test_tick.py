@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from house import APPROVE_AND_DEPLOY, House, made
+from signoff.domain.account import Method
 from signoff.domain.errors import NotFoundError
 from signoff.engine.tick import collect_blobs, sweep, tick, wake_stuck
+from signoff.service.credentials import fingerprint
+from signoff.service.sessions import open_session
+from signoff.store import sessions
 
 
 def start(house: House) -> str:
@@ -64,3 +70,21 @@ def test_old_idempotency_keys_are_forgotten_and_young_ones_not(house: House) -> 
     house.clock.wait(days=2)
     sweep(house.machinery)
     assert made(house.as_("alice").post("/runs", body, headers={"Idempotency-Key": "k"}))["id"] != first
+
+
+def test_sessions_are_forgotten_a_month_after_they_were_over_and_those_that_are_good_never(house: House) -> None:
+    secret = open_session(house.desk, "bob", [Method.PASSWORD], address="10.0.0.1", agent="Firefox")
+    ended = open_session(house.desk, "bob", [Method.PASSWORD], address="10.0.0.2", agent="Firefox")
+    [second] = [one["id"] for one in listed(house) if one["address"] == "10.0.0.2"]
+    made(house.as_("bob").delete(f"/sessions/{second}"))
+    for days, left in ((29, 2), (2, 0)):
+        house.clock.wait(days=days)
+        sweep(house.machinery)
+        with house.database.begin() as tx:
+            kept = [found for found in (sessions.find_session(tx, fingerprint(s)) for s in (secret, ended)) if found]
+        assert len(kept) == left
+    made(house.as_("bob").get("/me"))
+
+
+def listed(house: House) -> list[dict[str, Any]]:
+    return list(made(house.as_("bob").get("/sessions"))["items"])

@@ -15,7 +15,7 @@ from signoff.engine.jobs import RUNS_QUEUE, wake_by_hand, wake_run
 from signoff.engine.machinery import LOG, Machinery
 from signoff.engine.settling import settle_gates
 from signoff.ports import Release
-from signoff.store import accounts, chat, deployments, devices, evidence, people, queue, trusts, watches
+from signoff.store import accounts, chat, deployments, devices, evidence, people, queue, sessions, trusts, watches
 from signoff.store.environments import get_environments
 from signoff.store.waiting import list_stuck_runs
 
@@ -23,6 +23,7 @@ STUCK_AFTER = timedelta(minutes=2)
 KEEP_JOBS = timedelta(days=7)
 KEEP_REQUESTS = timedelta(days=30)
 KEEP_ATTEMPTS = timedelta(days=1)
+KEEP_SESSIONS = timedelta(days=30)
 KEEP_LOOSE_BLOBS = timedelta(days=1)
 
 
@@ -104,6 +105,7 @@ def sweep(machinery: Machinery) -> None:
     with machinery.database.begin() as tx:
         queue.forget_jobs(tx, before=now - KEEP_JOBS)
         people.forget_requests(tx, before=now - KEEP_REQUESTS)
+        sessions.forget_sessions(tx, before=now - KEEP_SESSIONS)
         accounts.forget_old_attempts(tx, before=now - KEEP_ATTEMPTS)
         devices.forget_old_devices(tx, before=now - KEEP_ATTEMPTS)
         chat.forget_chat(tx, before=now)
