@@ -34,6 +34,8 @@ def environments(stack: Stack) -> None:
     file = stack.home / "environments-of-churn.yaml"
     file.write_text(churn.ENVIRONMENTS)
     stack.command("environment", "apply", "-f", str(file), who="erin")
+    # Nobody listens there: what is told and fails is on the pages, too.
+    stack.command("target", "add", "dashboards", "http://127.0.0.1:9/hook", "--model", "*", who="erin")
 
 
 def begin(stack: Stack, folder: Path, note: str, **rules: Any) -> str:
@@ -89,6 +91,8 @@ def pages_of(run: str) -> dict[str, tuple[str, str]]:
         "validate": ("alice", "/pipelines/validate"),
         "settings": ("erin", "/settings"),
         "settings-of-an-approver": ("bob", "/settings"),
+        "how-i-am-told": ("bob", "/settings/notifications"),
+        "target": ("erin", "/settings/targets/dashboards"),
         "not-found": ("bob", "/runs/none"),
     }
 
