@@ -59,6 +59,7 @@ def test_models_deployments_and_environments_are_listed(type_: Type, server: Fak
     server.routes["GET", "/models/fraud"] = ModelBody(name="fraud", versions=[version])
     server.routes["GET", "/deployments"] = page(deployment())
     server.routes["GET", "/emergencies"] = page()
+    server.routes["GET", "/drifts"] = page()
     server.routes["GET", "/environments"] = page(environment())
     server.routes["GET", "/environments/production"] = environment()
     assert type_("models").out.splitlines()[1].split()[:5] == ["fraud", "v3", "✔", "deployed", "production"]

@@ -13,6 +13,7 @@ from signoff.cli.screen import Screen, safe
 from signoff.cli.table import table
 
 if TYPE_CHECKING:
+    from signoff.wire.drift import DriftBody
     from signoff.wire.emergencies import EmergencyViewBody
     from signoff.wire.runs import DeploymentBody
 
@@ -73,24 +74,26 @@ def deployments(
     common: Common = NOTHING,
 ) -> int:
     """What was put where, newest first."""
-    from signoff.cli.words import age, deployed, owed, sign, status
+    from signoff.cli.words import age, deployed, kind, owed, sign, status
 
     screen = Screen(common)
     with connect(common) as client:
         found = client.list_deployments(environment=environment, model=model)
         waiting = [] if screen.is_json else [one for one in client.list_emergencies().items if one.sentence]
+        drifts = [] if screen.is_json else client.list_drifts(environment=environment, model=model).items
     if screen.is_json:
         screen.document(found)
         return Exit.DONE
     if not found.items:
         screen.say("Nothing was deployed yet.")
+        _tell_drifts(screen, drifts)
         return Exit.DONE
     rows = [
         [
             safe(item.environment),
             f"[bold]{deployed(item)}[/]",
             f"{sign(item.status)} {status(item.status)}",
-            safe(item.kind),
+            kind(item),
             safe(item.run_id),
             safe(item.by),
             age(item.live_at or item.started_at),
@@ -102,6 +105,7 @@ def deployments(
     headings = ["environment", "version", "status", "kind", "run", "by", "age", "address", "note"]
     screen.say(table(headings, rows, least=["kind", "by", "note", "run", "address"], cut="note"))
     _warn(screen, found.items)
+    _tell_drifts(screen, drifts)
     _tell_requests(screen, waiting)
     return Exit.DONE
 
@@ -111,6 +115,12 @@ def _warn(screen: Screen, found: Iterable[DeploymentBody]) -> None:
     for deployment in found:
         if deployment.warning:
             screen.say(f"[bold red]![/] {safe(deployment.warning)}")
+
+
+def _tell_drifts(screen: Screen, drifts: Iterable[DriftBody]) -> None:
+    """What runs, and is not what was signed off."""
+    for one in drifts:
+        screen.say(f"[bold red]![/] {safe(one.warning)}")
 
 
 def _tell_requests(screen: Screen, waiting: Iterable[EmergencyViewBody]) -> None:

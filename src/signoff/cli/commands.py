@@ -56,6 +56,7 @@ GROUPS: tuple[tuple[str, tuple[Command, ...]], ...] = (
             Command("cancel", "steering:cancel", "End a run."),
             Command("retry", "steering:retry", "Do the step at which a run errored again."),
             Command("rollback", "steering:rollback", "Make a version that was live before live again."),
+            Command("adopt", "adopting:adopt", "Take in what ran before signoff came; its review is owed."),
             Command("revoke", "emergencies:revoke", "Take back what was approved of a version."),
             Command(
                 "deploy", "emergencies:deploy", "Deploy without review, in an emergency, on several people's word."

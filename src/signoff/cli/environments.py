@@ -91,8 +91,8 @@ def show(
         screen.say(
             f"  [dim]frozen from {safe(window['from'])} until {safe(window['until'])}: {safe(window['reason'])}[/]"
         )
-    if found.break_glass:
-        screen.say(f"  glass broken by {safe(_glass(found.break_glass))}")
+    for line in _ways_round(found):
+        screen.say(f"  {safe(line)}")
     if found.accept_claimed:
         screen.say("  accepts claimed metrics")
     if found.promote_to:
@@ -159,6 +159,12 @@ def _tell_history(screen: Screen, found: Page[EnvironmentVersionBody]) -> int:
 def _glass(glass: dict[str, Any]) -> str:
     who = f"{glass.get('required_approvals', 2)} of {', '.join(glass.get('approvers', ()))}"
     return f"{who}; reviewed within {glass.get('expires_seconds', 0) / 3600:g} h, else {glass.get('on_expiry', '?')}"
+
+
+def _ways_round(found: EnvironmentBody) -> list[str]:
+    """What happens beside the pipeline's road, in words."""
+    lines = ["what was signed off is put back where something else runs"] if found.self_heal else []
+    return [*lines, f"glass broken by {_glass(found.break_glass)}"] if found.break_glass else lines
 
 
 def _demands(found: EnvironmentBody) -> list[str]:

@@ -64,6 +64,9 @@ def rollback(
         ended = await_deployment(client, begun)
     if screen.is_json:
         screen.document(ended)
+    if ended.status == "restored":
+        screen.say(f"[green]✔[/] {deployed(ended)}, which was signed off, is back in {safe(environment)}.")
+        return Exit.DONE
     if ended.status != "live":
         raise UnhealthyError(
             f"The rollback to v{ended.version} failed: {ended.note or 'no reason is known'}.",

@@ -45,6 +45,8 @@ _SIGNS = {
     "superseded": ("-", "dim"),
     "replaced": ("-", "dim"),
     "rolled_back": ("↩", "dim"),
+    "restored": ("↩", "dim"),
+    "adopted": ("!", "yellow"),
     "void": ("-", "dim"),
 }
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
@@ -115,6 +117,13 @@ def version_of(run: RunSummary) -> str:
 def deployed(deployment: DeploymentBody) -> str:
     """The model and version of a deployment."""
     return f"{safe(deployment.model)} v{safe(deployment.version)}"
+
+
+def kind(deployment: DeploymentBody) -> str:
+    """Why something was deployed; of what was adopted, whether anybody has approved it since."""
+    is_bare = deployment.adoption is not None and not deployment.adoption.is_approved
+    words = safe(plain(deployment.kind))
+    return f"[yellow]{words}, not approved[/]" if is_bare else words
 
 
 def owed(emergency: EmergencyBody, now: datetime | None = None) -> str:

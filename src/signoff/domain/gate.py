@@ -158,8 +158,9 @@ class Gate:
     `excluded` are the submitter and contributors where the pipeline's rules do not count them. `environment_rules` are
     the administrator's, copied from the guarded environment when this is the last gate before it; they never count
     `contributors` (the submitter among them), whatever the pipeline allows. Deadlines are moments, so neither a
-    restart nor daylight saving moves them: `expires_at` while it waits, `valid_until` once it is approved; `lapsed_at`
-    says when an approval that had expired was dealt with, `warned_at` when its people were told that it will. From `escalated_at` on `escalate_to` may approve too.
+    restart nor daylight saving moves them: `expires_at` while it waits, `valid_until` once it is approved; `warned_at`
+    says when its people were told that it expires soon, `lapsed_at` when an approval that had expired was dealt with.
+    From `escalated_at` on `escalate_to` may approve too.
     """
 
     id: str

@@ -61,7 +61,7 @@ RUN_TRANSITIONS: Mapping[RunStatus, frozenset[RunStatus]] = {
 
 
 class RunKind(StrEnum):
-    """Why a run exists. `reapproval`: an approval expired. `after_review`: what was deployed in an emergency.
+    """Why a run exists. `reapproval`: an approval expired. `after_review`: what runs without review.
 
     Only a `release` trains and deploys; the others judge bytes that are there already, and leave what is deployed.
     """
@@ -130,6 +130,7 @@ class Cause(StrEnum):
     REJECTED = "rejected"
     APPROVAL_EXPIRED = "approval_expired"
     GLASS_BROKEN = "glass_broken"
+    ADOPTED = "adopted"
 
 
 @dataclass(frozen=True, slots=True)

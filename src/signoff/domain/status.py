@@ -7,7 +7,7 @@ from enum import StrEnum
 from signoff.domain.environment import DeploymentStatus
 from signoff.domain.gate import GateStatus
 from signoff.domain.pipeline import DeploymentStep, TrainingStep
-from signoff.domain.run import Run, RunKind, RunStatus, StepStatus
+from signoff.domain.run import Cause, Run, RunKind, RunStatus, StepStatus
 
 
 class ModelStatus(StrEnum):
@@ -28,6 +28,7 @@ class ModelStatus(StrEnum):
     SUPERSEDED = "superseded"
     ROLLED_BACK = "rolled_back"
     REVOKED = "revoked"
+    ADOPTED = "adopted"
 
 
 _SAME_WORD = {
@@ -53,8 +54,9 @@ def model_status(run: Run, deployment: DeploymentStatus | None = None, *, is_rev
 
     `is_revoked`: the approval of its version was taken back, and it was not approved anew.
     """
-    if run.status in _SAME_WORD:
-        return _SAME_WORD[run.status]
+    word = ModelStatus.ADOPTED if _is_adopted(run) else _SAME_WORD.get(run.status)
+    if word is not None:
+        return word
     if run.status is RunStatus.SUCCEEDED and is_revoked:
         return ModelStatus.REVOKED
     if run.status is RunStatus.SUCCEEDED:
@@ -64,6 +66,11 @@ def model_status(run: Run, deployment: DeploymentStatus | None = None, *, is_rev
     if run.gates and run.gates[-1].status is GateStatus.APPROVED:
         return ModelStatus.APPROVED
     return ModelStatus.SUBMITTED
+
+
+def _is_adopted(run: Run) -> bool:
+    """Whether its version ran before signoff came, and nobody has said anything about it yet."""
+    return run.attempt.cause is Cause.ADOPTED and run.status in {RunStatus.RUNNING, RunStatus.WAITING}
 
 
 def _of_success(run: Run, deployment: DeploymentStatus | None) -> ModelStatus:

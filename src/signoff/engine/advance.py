@@ -32,7 +32,7 @@ from signoff.domain.next_action import (
 )
 from signoff.domain.pipeline import ApprovalStep, DeploymentStep, Step, TestStep, TrainingStep
 from signoff.domain.run import Run, RunKind, RunStatus, StepStatus
-from signoff.engine import attempts, deploying, emergencies, gates, testing, training
+from signoff.engine import adoptions, attempts, deploying, emergencies, gates, testing, training
 from signoff.engine.events import event
 from signoff.engine.jobs import wake_run
 from signoff.engine.machinery import LOG, Machinery, scratch_of
@@ -244,4 +244,5 @@ def _finish(machinery: Machinery, run: Run, action: Finish) -> Run:
     LOG.info("run ended", run=run.id, status=action.status.value)
     if ended.kind is RunKind.AFTER_REVIEW:
         emergencies.review_ended(machinery, ended)
+        adoptions.review_ended(machinery, ended)
     return ended

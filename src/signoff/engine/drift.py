@@ -34,7 +34,7 @@ from signoff.engine.history import history_of
 from signoff.engine.jobs import wake_by_hand
 from signoff.engine.machinery import LOG, Machinery
 from signoff.ports import Observer
-from signoff.store import deployments, drifts
+from signoff.store import adoptions, deployments, drifts
 from signoff.store.database import Transaction
 from signoff.store.environments import get_environments
 
@@ -153,11 +153,11 @@ def _healing(
     if live is None:
         return "nothing was signed off there that could be put back"
     at = machinery.clock()
-    if live.kind is DeploymentKind.ADOPTED:
-        barred: str | None = f"v{live.version} was adopted, and nobody has approved it"
-    else:
-        refusal = bar(history_of(tx, environment.name, live.model), live)
-        barred = refusal.what if refusal is not None else None
+    adopted = adoptions.list_of_runs(tx, [live.run_id]).get(live.run_id)
+    refusal = bar(history_of(tx, environment.name, live.model), live)
+    barred = refusal.what if refusal is not None else None
+    if adopted is not None and not adopted.is_approved:
+        barred = f"v{live.version} was adopted, and nobody has approved it"
     begun = deployments.list_begun(tx, environment.name, live.model, since=at - HEALINGS_SPAN)
     healed = [one.started_at for one in begun if one.kind is DeploymentKind.RESTORE and one.by == SELF_HEAL]
     why = why_not_heal(live, barred, healed, at)

@@ -53,7 +53,7 @@ def _warn(tx: Transaction, machinery: Machinery, found: DueGate, now: datetime) 
         run = runs.get_run(tx, run.id, attempt=gate.attempt)
     at = machinery.clock()
     matters = run.attempt.version is not None and is_needed(tx, run, gate, at)
-    about = {"step": gate.step, "gate": gate.id, "digest": gate.digest, "environment": gate.subject.environment}
+    about = {"step": gate.step, "gate": gate.id, "digest": gate.digest}
     until = {"valid_until": gate.valid_until.isoformat(), "until": said(gate.valid_until)}
     told = [event(Event.APPROVAL_EXPIRING, run, at, **about, **until)] if matters else []
     set_warned(tx, gate, at, audit=told)

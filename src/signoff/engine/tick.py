@@ -13,6 +13,7 @@ from signoff.engine.deploying_by_hand import BY_HAND
 from signoff.engine.expiring import warn_of_expiry
 from signoff.engine.jobs import RUNS_QUEUE, wake_by_hand, wake_run
 from signoff.engine.machinery import LOG, Machinery
+from signoff.engine.mirror import catch_up
 from signoff.engine.settling import settle_gates
 from signoff.ports import Release
 from signoff.store import accounts, chat, deployments, devices, evidence, people, queue, sessions, trusts, watches
@@ -42,6 +43,7 @@ def tick(machinery: Machinery) -> None:
     watching.wake_due(machinery)
     keep_serving(machinery)
     drift.watch(machinery)
+    catch_up(machinery)
 
 
 def wake_stuck(machinery: Machinery) -> int:

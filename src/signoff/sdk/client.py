@@ -18,6 +18,7 @@ from signoff.sdk.transport import Content, Transport
 from signoff.wire.absence import DelegationBody, DelegationRequest
 from signoff.wire.body import Body, Page, Place
 from signoff.wire.catalogue import AuditBody, EnvironmentBody, InboxItem, MeBody, ModelBody, VersionBody
+from signoff.wire.drift import AdoptRequest, DriftBody
 from signoff.wire.emergencies import BreakGlassRequest, EmergencyViewBody
 from signoff.wire.environments import AppliedBody, EnvironmentRequest, EnvironmentsRequest, EnvironmentVersionBody
 from signoff.wire.gates import DecisionRequest, ExplanationBody, GateBody
@@ -288,6 +289,15 @@ class Client:
     def roll_back(self, environment: str, model: str, request: RollbackRequest) -> DeploymentBody:
         """Begin to make a version that was live before live again."""
         return self._http.ask("POST", _place(environment, model, "rollback"), DeploymentBody, body=request)
+
+    def list_drifts(self, *, environment: str | None = None, model: str | None = None) -> Page[DriftBody]:
+        """What is found now where something else was signed off, or nothing."""
+        query = {"environment": environment, "model": model}
+        return self._http.ask("GET", "/drifts", Page[DriftBody], query=query)
+
+    def adopt(self, environment: str, model: str, request: AdoptRequest) -> DeploymentBody:
+        """Take in what ran there before signoff came: recorded, not approved."""
+        return self._http.ask("POST", _place(environment, model, "adopt"), DeploymentBody, body=request)
 
     # emergencies and revocations
 

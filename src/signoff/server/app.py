@@ -17,6 +17,7 @@ from signoff.api import (
     absence,
     catalogue,
     chats,
+    drift,
     emergencies,
     environments,
     gates,
@@ -58,7 +59,7 @@ def create_app(desk: Desk) -> FastAPI:
     app.state.measures = health.Measures(desk)
     rest = APIRouter(prefix=PREFIX, responses=REFUSALS)
     parts = (runs, gates, catalogue, environments, absence, emergencies, replay, people, machines, notifications)
-    for part in (*parts, chats, hooks, watches):
+    for part in (*parts, chats, drift, hooks, watches):
         rest.include_router(part.router)
     app.include_router(rest)
     app.include_router(health.router)

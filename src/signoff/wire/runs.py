@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import Field
 
 from signoff.wire.body import Body, Moment, Request
+from signoff.wire.drift import AdoptionBody
 from signoff.wire.emergencies import EmergencyBody
 from signoff.wire.evidence import EvidenceBody
 from signoff.wire.gates import GateBody
@@ -157,7 +158,10 @@ class RevocationMark(Body):
 
 
 class DeploymentBody(Body):
-    """One version put into one environment. `warning` is what everybody who sees it must know, in words."""
+    """One version put into one environment. `warning` is what everybody who sees it must know, in words.
+
+    `drift` says that something else is found there, where this is what was signed off.
+    """
 
     id: str
     environment: str
@@ -175,7 +179,9 @@ class DeploymentBody(Body):
     note: str = ""
     emergency: EmergencyBody | None = None
     revocation: RevocationMark | None = None
+    adoption: AdoptionBody | None = None
     warning: str = ""
+    drift: str = ""
 
 
 class RollbackRequest(Request):
