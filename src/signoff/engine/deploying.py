@@ -29,6 +29,7 @@ from signoff.engine.events import event
 from signoff.engine.gates import void_gate
 from signoff.engine.jobs import wake_run
 from signoff.engine.machinery import Machinery, scratch_of
+from signoff.engine.mirror import mirror
 from signoff.engine.releasing import StepLog
 from signoff.engine.testing import evidence_digests
 from signoff.ports import Release
@@ -233,6 +234,8 @@ def deploy(machinery: Machinery, run: Run, step: DeploymentStep) -> Run:
         done = event(Event.STEP_SUCCEEDED, run, at, step=step.name)
         deployments.set_live(tx, live, address=address, at=at, audit=[done, succeeded])
         wake_others(tx, run.model, but=run.id)
+    if serving is not None and serving.run_id != run.id:
+        mirror(machinery, serving.run_id)
     machinery.clean(scratch_of(run), Path(copy).name)
     return run
 

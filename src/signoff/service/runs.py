@@ -47,6 +47,7 @@ def cancel_run(desk: Desk, actor: Actor, run_id: str) -> str:
                 runs.set_step(tx, run, state.name, status=StepStatus.CANCELLED, at=at, audit=[])
         cancelled = happened(Event.RUN_CANCELLED, actor, at, run.id, run.model)
         runs.set_run(tx, run, status=RunStatus.CANCELLED, at=at, audit=[cancelled], error=f"cancelled by {actor.name}")
+        wake_run(tx, run.id)  # for the registry's mirror
     return run.id
 
 

@@ -1,4 +1,4 @@
-"""The tables of what a registry's news start, beside those of `tables`."""
+"""The tables of what a registry's news start, and of what it was not told yet, beside those of `tables`."""
 
 from __future__ import annotations
 
@@ -52,4 +52,11 @@ used_hooks = Table(
     Column("delivery", Text, primary_key=True),
     Column("expires_at", _WHEN, nullable=False),
     Index("used_hooks_expires_at_idx", "expires_at"),
+)
+
+stale_tags = Table(
+    "stale_tags",
+    metadata,
+    Column("run_id", Text, primary_key=True),
+    Column("since", _WHEN, nullable=False),
 )
