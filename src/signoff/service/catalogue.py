@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -21,6 +22,7 @@ from signoff.store import codec, deployments, logs, people, revocations, runs, v
 from signoff.store.database import Transaction
 from signoff.store.environments import get_environments
 from signoff.store.targets import notifiable
+from signoff.store.versions import list_newest_runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ def list_models(desk: Desk, actor: Actor, *, after: str | None = None, limit: in
     authorize(actor, Do.READ)
     with desk.database.read() as tx:
         names = versions.list_models(tx, after=after, hidden=hidden_models(tx, actor), limit=limit)
-        return [_model(tx, name, versions=5) for name in names]
+        return _models(tx, names, versions=5)
 
 
 def has_models(desk: Desk, actor: Actor) -> bool:
@@ -75,7 +77,7 @@ def get_model(desk: Desk, actor: Actor, name: str) -> ModelView:
     """One model with its versions; ModelNotFoundError when no run was ever about it."""
     authorize(actor, Do.READ, Resource(name))
     with desk.database.read() as tx:
-        found = _model(tx, name, versions=100)
+        found = _models(tx, [name], versions=100)[0]
     if not found.versions and not found.deployments:
         raise unknown_model(name)
     return found
@@ -86,45 +88,61 @@ def get_version(desk: Desk, actor: Actor, name: str, version: str) -> VersionLin
     authorize(actor, Do.READ, Resource(name))
     with desk.database.read() as tx:
         check_known(tx, name)
-        found = _versions(tx, name, version=version, limit=1)
+        rows = versions.list_version_runs(tx, name, version, limit=1)
+        history = deployments.list_newest(tx, [name])
+        found = _lines(tx, rows, history)
     if not found:
         raise ModelNotFoundError(f"No run was ever about {name} v{version}.", f"`signoff models {name}` lists them.")
     return found[0]
 
 
-def _model(tx: Transaction, name: str, *, versions: int) -> ModelView:
-    live = deployed(tx, deployments.list_deployments(tx, model=name, statuses=[DeploymentStatus.LIVE]))
-    return ModelView(name, tuple(_versions(tx, name, limit=versions)), tuple(live))
-
-
-def _versions(tx: Transaction, name: str, *, version: str | None = None, limit: int) -> list[VersionLine]:
-    revoked = revocations.list_in_force(tx, [name])
-    history = deployments.list_deployments(tx, model=name)
-    found: dict[str, VersionLine] = {}
-    rows = versions.list_version_runs(tx, name, version=version, limit=limit * 3)
-    newest: dict[str, Any] = {}
-    for row in rows:
-        newest.setdefault(row.version["version"], row)
-    shown = list(newest.values())[:limit]
-    about = {run.id: run for run in runs.list_runs(tx, run_ids=[row.run_id for row in shown], limit=len(shown))}
-    for row in shown:
-        known = codec.VERSION.validate_python(row.version)
-        mine = [d for d in history if d.version == known.version]
-        run = about[row.run_id]
-        found[known.version] = VersionLine(
-            model=name,
-            version=known.version,
-            digest=known.digest,
-            model_status=_status(run, row.number, mine)
-            if (name, known.version) not in revoked
-            else ModelStatus.REVOKED,
-            run_id=row.run_id,
-            submitter=row.submitter,
-            live_in=tuple(sorted(d.environment for d in mine if d.status is DeploymentStatus.LIVE)),
-            created_at=row.started_at,
-            has_expired_approval=any(gate.has_lapsed for gate in run.gates),
+def _models(tx: Transaction, names: Sequence[str], *, versions: int) -> list[ModelView]:
+    """These models, each with so many of its newest versions, by a fixed number of queries."""
+    history = deployments.list_newest(tx, names, limit=2 * versions)
+    live = deployed(tx, [one for one in history if one.status is DeploymentStatus.LIVE])
+    rows: list[Any] = []
+    for found in list_newest_runs(tx, names, limit=versions * 3).values():
+        newest: dict[str, Any] = {}
+        for row in found:
+            newest.setdefault(row.version["version"], row)
+        rows += list(newest.values())[:versions]
+    lines = _lines(tx, rows, history)
+    return [
+        ModelView(
+            name,
+            tuple(line for line in lines if line.model == name),
+            tuple(one for one in live if one.model == name),
         )
-    return list(found.values())
+        for name in names
+    ]
+
+
+def _lines(tx: Transaction, rows: Sequence[Any], history: Sequence[Deployment]) -> list[VersionLine]:
+    """A line for each row, which is the newest attempt about a version; `history` are its model's deployments."""
+    revoked = revocations.list_in_force(tx, [row.model for row in rows])
+    ids = [row.run_id for row in rows]
+    about = {run.id: run for run in runs.list_runs(tx, run_ids=ids, limit=len(ids))} if ids else {}
+    found = []
+    for row in rows:
+        known = codec.VERSION.validate_python(row.version)
+        mine = [one for one in history if (one.model, one.version) == (row.model, known.version)]
+        run = about[row.run_id]
+        found.append(
+            VersionLine(
+                model=row.model,
+                version=known.version,
+                digest=known.digest,
+                model_status=_status(run, row.number, mine)
+                if (row.model, known.version) not in revoked
+                else ModelStatus.REVOKED,
+                run_id=row.run_id,
+                submitter=row.submitter,
+                live_in=tuple(sorted(one.environment for one in mine if one.status is DeploymentStatus.LIVE)),
+                created_at=row.started_at,
+                has_expired_approval=any(gate.has_lapsed for gate in run.gates),
+            )
+        )
+    return found
 
 
 def _status(run: Run, attempt: int, deployed: list[Deployment]) -> ModelStatus:

@@ -95,7 +95,7 @@ def revoke_version(desk: Desk, actor: Actor, model: str, version: str, *, why: s
 
 
 def _made(tx: Transaction, actor: Actor, model: str, version: str, why: str, at: datetime) -> Revocation:
-    found = versions.list_version_runs(tx, model, version=version, limit=1)
+    found = versions.list_version_runs(tx, model, version, limit=1)
     if not found:
         raise ModelNotFoundError(f"No run was ever about {model} v{version}.", f"`signoff models {model}` lists them.")
     former = revocations.list_in_force(tx, [model]).get((model, version))

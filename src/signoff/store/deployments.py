@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, any_, bindparam, select, update
+from sqlalchemy import Row, any_, bindparam, func, literal, select, true, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.types import Text
@@ -197,6 +197,20 @@ def list_deployments(
     if statuses:
         query = query.where(deployments.c.status.in_([s.value for s in statuses]))
     return [_deployment(row) for row in tx.execute(query)]
+
+
+def list_newest(tx: Transaction, models: Collection[str], *, limit: int = 200) -> list[Deployment]:
+    """The newest deployments of these models, `limit` of each, and whatever of them is live; newest first."""
+    names = func.unnest(literal(sorted(models), ARRAY(Text))).table_valued("name").alias("names")
+    mine = select(deployments).where(deployments.c.model == names.c.name)
+    newest = mine.order_by(deployments.c.started_at.desc()).limit(limit).lateral("newest")
+    live = select(deployments).where(
+        deployments.c.model == any_(literal(sorted(models), ARRAY(Text))),
+        deployments.c.status == DeploymentStatus.LIVE.value,
+    )
+    each = select(newest).select_from(names.join(newest, true()))
+    found = {row.id: _deployment(row) for query in (each, live) for row in tx.execute(query)}
+    return sorted(found.values(), key=lambda one: (one.started_at, one.id), reverse=True)
 
 
 def get_version(tx: Transaction, deployment_id: str) -> ModelVersion:

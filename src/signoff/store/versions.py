@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, Table, Text, func, literal_column, or_, select
+from sqlalchemy import ColumnElement, Row, Select, Table, Text, func, literal, literal_column, or_, select, true
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from signoff.domain.run import RunKind
 from signoff.store.database import Transaction
@@ -53,28 +54,49 @@ def _about(model: str, version: str) -> tuple[ColumnElement[bool], ...]:
     return (_its_model == model, _its_version == version)
 
 
-def list_version_runs(tx: Transaction, model: str, *, version: str | None = None, limit: int = 100) -> list[Row[Any]]:
-    """Attempts that had a version of `model`, newest first: run_id, number, version (JSON), started_at, submitter.
+def list_version_runs(tx: Transaction, model: str, version: str, *, limit: int = 100) -> list[Row[Any]]:
+    """Attempts that had this version, newest first: run_id, model, number, version (JSON), started_at, submitter.
 
-    Without reapprovals: they say of a version what the run says whose approval they renew. Of a model with very many
-    runs the newest few hundred are looked at, unless one `version` is asked for.
+    Without reapprovals: they say of a version what the run says whose approval they renew.
     """
+    return [*tx.execute(_runs_of(model).where(*_about(model, version)).limit(limit))]
+
+
+def list_newest_runs(tx: Transaction, models: Collection[str], *, limit: int = 100) -> dict[str, list[Row[Any]]]:
+    """Model -> the newest attempts that had a version of it, as `list_version_runs`, `limit` of each.
+
+    Of a model with very many runs the newest are looked at: four for each that is wanted, a few hundred at most.
+    """
+    names = func.unnest(literal(sorted(models), ARRAY(Text))).table_valued("name").alias("names")
     other = runs.alias()
     newest = (
         select(other.c.id)
-        .where(other.c.model == model, other.c.kind != RunKind.REAPPROVAL.value)
+        .where(other.c.model == names.c.name, other.c.kind != RunKind.REAPPROVAL.value)
         .order_by(other.c.created_at.desc())
-        .limit(max(limit, _LOOKED_AT))
+        .limit(max(limit, min(4 * limit, _LOOKED_AT)))
+        .correlate(names)
     )
-    query = (
-        select(attempts.c.run_id, attempts.c.number, attempts.c.version, attempts.c.started_at, runs.c.submitter)
+    each = _runs_of(names.c.name).where(runs.c.id.in_(newest)).limit(limit).correlate(names).lateral("each")
+    found: dict[str, list[Row[Any]]] = {name: [] for name in models}
+    for row in tx.execute(select(each).select_from(names.join(each, true()))):
+        found[row.model].append(row)
+    return found
+
+
+def _runs_of(model: Any) -> Select[Any]:
+    return (
+        select(
+            attempts.c.run_id,
+            runs.c.model,
+            attempts.c.number,
+            attempts.c.version,
+            attempts.c.started_at,
+            runs.c.submitter,
+        )
         .join(runs, runs.c.id == attempts.c.run_id)
         .where(runs.c.model == model, attempts.c.version.is_not(None), runs.c.kind != RunKind.REAPPROVAL.value)
         .order_by(attempts.c.started_at.desc())
-        .limit(limit)
     )
-    looked_at = _about(model, version) if version is not None else (runs.c.id.in_(newest),)
-    return [*tx.execute(query.where(*looked_at))]
 
 
 def list_contributors(tx: Transaction, model: str, version: str) -> list[str]:
