@@ -9,21 +9,25 @@ from dataclasses import replace
 import pytest
 from httpx2 import Response
 
-from house import PRODUCTION, STAGING, House, refused
+from house import APPROVE_AND_DEPLOY, PRODUCTION, STAGING, House, refused
 from page_browser import Browser, forms, words
 from passkey_device import PasskeyDevice
 from signoff.domain.account import Method
 from signoff.domain.account_errors import PasskeyError, StaleSignInError
+from signoff.domain.environment import Environment
 from signoff.domain.errors import StepUpRequiredError
-from signoff.domain.gate import Verdict
+from signoff.domain.gate import Decision, GateStatus, Verdict
+from signoff.domain.protection import stale_gate
 from signoff.service.accounts import make_link, use_link
 from signoff.service.challenges import ANSWERS_WITHIN, Answer
 from signoff.service.decisions import Verdicts, ask_confirmation, decide_gate
 from signoff.service.passkeys import FRESH, begin_adding, finish_adding, list_passkeys
 from signoff.service.sessions import authenticate, open_session
+from signoff.store import gates, people, runs
 
 PASSWORD = "seven quiet herons wade"
 CAREFUL = replace(PRODUCTION, step_up="passkey")
+CAREFUL_STEP = APPROVE_AND_DEPLOY.replace("approvers: ['bob']", "approvers: ['bob'], step_up: passkey")
 
 
 def options_of(page: Response) -> str:
@@ -136,7 +140,7 @@ def test_nobody_removes_the_passkey_of_somebody_else(house: House) -> None:
     assert list_passkeys(house.desk, house.actor("bob")) == []
 
 
-# Deciding where the environment wants it confirmed
+# Deciding where the environment or the pipeline wants it confirmed
 
 
 def ready(house: House) -> tuple[Verdicts, str]:
@@ -154,10 +158,11 @@ def test_an_approval_without_a_passkey_is_refused_over_rest_and_says_where_to_go
     assert house.says("bob", run_id, "request_changes").status_code == 200, "saying no needs none"
 
 
-def test_an_approval_is_confirmed_on_the_page_and_deployed(house: House) -> None:
-    house.environments(CAREFUL, STAGING)
+@pytest.mark.parametrize("asks", [CAREFUL, None], ids=["environment", "pipeline"])
+def test_an_approval_is_confirmed_on_the_page_and_deployed(house: House, asks: Environment | None) -> None:
+    house.environments(asks or PRODUCTION, STAGING)
     device = device_of(house, "bob")
-    _, run_id = ready(house)
+    run_id = ready(house)[1] if asks else house.submit(CAREFUL_STEP)
     browser = Browser(house).sign_in("bob")
     review, target = f"/runs/{run_id}/gates/approve", f"/runs/{run_id}/gates/approve/decisions"
     asked = browser.send(review, target, verdict="approve", comment='fine "as is"\n<b>really</b>')
@@ -171,6 +176,31 @@ def test_an_approval_is_confirmed_on_the_page_and_deployed(house: House) -> None
     assert decided.detail["passkey"]
     assert decided.detail["methods"] == ["password"]
     assert house.gate(run_id)["decisions"][0]["is_confirmed"] is True
+
+
+def test_a_pipeline_asks_for_a_passkey_where_its_environment_does_not(house: House) -> None:
+    run_id = house.submit(CAREFUL_STEP)
+    with house.unchanged():
+        told = refused(house.says("bob", run_id, "approve"), 403, "step_up_required")
+    assert told.startswith("approve counts an approval only when a passkey confirms it.")
+    assert house.says("bob", run_id, "request_changes").status_code == 200, "saying no needs none"
+
+
+def test_what_no_passkey_confirmed_at_such_a_step_deploys_nothing(house: House) -> None:
+    run_id = house.submit(CAREFUL_STEP)
+    with house.database.begin() as tx:
+        run = runs.get_run(tx, run_id)
+        gate = run.gate("approve")
+        assert gate is not None
+        yes = Decision("d", "bob", Verdict.APPROVE, gate.digest, house.clock())
+        gates.add_decision(tx, gate, yes, audit=[])
+        people_now = people.get_directory(tx)
+    run = replace(run, gates=(replace(gate, status=GateStatus.APPROVED),))
+    confirmed = replace(yes, passkey="key")
+    digest = gate.subject.manifest_digest
+    found = stale_gate(run, 1, {gate.id: [yes]}, people_now, digest)
+    assert found is not None
+    assert stale_gate(run, 1, {gate.id: [confirmed]}, people_now, digest) is None
 
 
 def test_somebody_without_a_passkey_is_told_where_to_add_one(house: House) -> None:

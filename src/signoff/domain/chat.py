@@ -12,6 +12,8 @@ from enum import StrEnum
 from signoff.domain.environment import Environment
 from signoff.domain.errors import CannotDecideError, ConflictError, InvalidError, NotAuthenticatedError, NotFoundError
 from signoff.domain.gate import Gate, Verdict
+from signoff.domain.pipeline import Step
+from signoff.domain.protection import who_asks_for_passkey
 
 CODE_LASTS = timedelta(minutes=15)
 """How long somebody in a chat may take to sign in and say which account here is theirs."""
@@ -135,18 +137,20 @@ def read_question(value: str) -> tuple[str, str]:
     return gate, digest
 
 
-def takes_chat(gate: Gate, environment: Environment | None) -> bool:
-    """Whether an approval of this gate could be given in a chat."""
-    return why_not_in_chat(gate, environment) is None
+def takes_chat(gate: Gate, step: Step, environment: Environment | None) -> bool:
+    """Whether an approval of this gate, which is of `step`, could be given in a chat."""
+    return why_not_in_chat(gate, step, environment) is None
 
 
-def why_not_in_chat(gate: Gate, environment: Environment | None, verdict: Verdict = Verdict.APPROVE) -> str | None:
+def why_not_in_chat(
+    gate: Gate, step: Step, environment: Environment | None, verdict: Verdict = Verdict.APPROVE
+) -> str | None:
     """Why this verdict on this gate is not taken from a chat, in words; None when it is."""
     if verdict is not Verdict.APPROVE:
         return "only an approval can be given in a chat"
     if environment is None or not environment.chat_approval:
         place = gate.subject.environment
         return f"{place} takes no approvals from a chat" if place else f"{gate.step} leads to no environment"
-    if environment.step_up is not None:
-        return f"{environment.name} counts an approval only when a passkey confirms it"
+    if (who := who_asks_for_passkey(step, environment)) is not None:
+        return f"{who} counts an approval only when a passkey confirms it"
     return f"{gate.step} has a checklist" if gate.checklist else None

@@ -132,6 +132,7 @@ class ApprovalStep:
     """A gate: waits until its rules hold, or somebody who may decide says no.
 
     `timeout`: how long it may wait. `valid_for`: how long its approval lasts. None is without end.
+    `step_up`: an approval counts only when its person confirmed that very decision with a passkey.
     """
 
     name: str
@@ -146,6 +147,7 @@ class ApprovalStep:
     escalate_to: tuple[str, ...] = ()
     remind_every: timedelta | None = None
     valid_for: timedelta | None = None
+    step_up: Literal["passkey"] | None = None
     type: Literal["approval"] = "approval"
 
 

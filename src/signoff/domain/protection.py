@@ -14,7 +14,7 @@ from signoff.domain.deadlines import is_past, said
 from signoff.domain.environment import Deployment, DeploymentKind, Environment
 from signoff.domain.evidence import CheckStatus, Evidence, Provenance, Severity
 from signoff.domain.gate import Decision, Gate, GateStatus, Subject, Verdict, evaluate
-from signoff.domain.pipeline import ApprovalStep, DeploymentStep, RuleSpec
+from signoff.domain.pipeline import ApprovalStep, DeploymentStep, RuleSpec, Step
 from signoff.domain.revocation import Revocation, revoked_gate
 from signoff.domain.run import Run
 from signoff.domain.span import span
@@ -85,6 +85,8 @@ def stale_gate(
         passed = earlier.setdefault(gate.subject.environment, [])
         every = decisions.get(gate.id, ())
         asks = environment is not None and gate.subject.environment == environment.name
+        if step.step_up is not None:
+            every = [decision for decision in every if not _is_unconfirmed(decision)]
         mine = [d for d in every if environment is None or not asks or uncounted(d, environment) is None]
         held = replace(gate, environment_rules=environment.rules) if environment and gate is guard else gate
         evaluation = evaluate(held, mine, people, earlier=passed)
@@ -109,8 +111,20 @@ def uncounted(decision: Decision, environment: Environment) -> str | None:
         is_refused = decision.is_claimed and not environment.accept_claimed
         why = f"{environment.name} now wants measured metrics, and the policy read claimed ones"
         return why if is_refused else None
-    is_refused = environment.step_up is not None and decision.passkey is None
+    is_refused = environment.step_up is not None and _is_unconfirmed(decision)
     return f"{environment.name} now counts only approvals that a passkey confirmed" if is_refused else None
+
+
+def _is_unconfirmed(decision: Decision) -> bool:
+    """Whether a person approved, and no passkey of theirs confirmed it."""
+    return decision.verdict is Verdict.APPROVE and not decision.is_policy and decision.passkey is None
+
+
+def who_asks_for_passkey(step: Step, environment: Environment | None) -> str | None:
+    """What counts an approval at `step` only when a passkey confirms it: the environment or the step; None: neither."""
+    if environment is not None and environment.step_up is not None:
+        return environment.name
+    return step.name if isinstance(step, ApprovalStep) and step.step_up is not None else None
 
 
 def _now_demanded(gate: Gate, rules: Collection[RuleSpec]) -> str:

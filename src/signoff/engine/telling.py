@@ -93,7 +93,7 @@ def scene_of(tx: Transaction, event: AuditEvent) -> Scene:
         waits = who_is_asked(tx, run, gate, event.at)
     elif event.type is Event.GLASS_REQUESTED:
         waits = _confirmers(tx, event)
-    is_taken = event.type in ASKING and gate is not None and _takes_chat(tx, gate)
+    is_taken = event.type in ASKING and gate is not None and run is not None and _takes_chat(tx, run, gate)
     deciders = _deciders(tx, run)
     keeping = _keepers(tx, event, directory, deciders)
     return Scene(event, directory, run, gate, waits, deciders, _submitters(tx, event), is_taken, keeping)
@@ -107,9 +107,9 @@ def _keepers(tx: Transaction, event: AuditEvent, directory: Directory, deciders:
     return keepers(environment, event.model or "", directory, deciders)
 
 
-def _takes_chat(tx: Transaction, gate: Gate) -> bool:
+def _takes_chat(tx: Transaction, run: Run, gate: Gate) -> bool:
     place = gate.subject.environment
-    return place is not None and takes_chat(gate, get_environments(tx).get(place))
+    return place is not None and takes_chat(gate, run.pipeline.step(gate.step), get_environments(tx).get(place))
 
 
 def who_is_asked(tx: Transaction, run: Run, gate: Gate, at: datetime) -> dict[str, str]:

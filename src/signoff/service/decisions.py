@@ -16,6 +16,8 @@ from signoff.domain.chat import QUESTION_LASTS, ChatRefusedError, why_not_in_cha
 from signoff.domain.deciding import check_can_decide, check_complete, choose_for_whom
 from signoff.domain.errors import ConflictError, GateClosedError, NotFoundError, StepUpRequiredError
 from signoff.domain.gate import Decision, Evaluation, Gate, GateStatus, Reason, Verdict, evaluate
+from signoff.domain.pipeline import Step
+from signoff.domain.protection import who_asks_for_passkey
 from signoff.domain.run import Run
 from signoff.domain.standing import decision_of, room_of
 from signoff.domain.version import digest_bytes
@@ -38,8 +40,8 @@ class Verdicts:
     """What one person says about one gate. `digest` is the subject that they saw.
 
     `on_behalf_of` names the absent person whom a delegate decides for, where the delegate has to choose. `confirmation`
-    is a passkey's answer to what `ask_confirmation` asked, where the environment wants one; from a chat, that they
-    answered what `ask_in_chat` asked.
+    is a passkey's answer to what `ask_confirmation` asked, where the environment or the step wants one; from a chat,
+    that they answered what `ask_in_chat` asked.
     """
 
     verdict: Verdict
@@ -82,7 +84,7 @@ def decide_gate(desk: Desk, actor: Actor, run_id: str, step: str, said: Verdicts
         absent = choose_for_whom(room, actor.name, before, said.on_behalf_of)
         check_can_decide(room, actor.name, said.verdict, before, digest=said.digest, on_behalf_of=absent)
         check_complete(gate, said.verdict, said.comment, said.ticked)
-        passkey = _confirmed(desk, tx, actor, gate, said, absent)
+        passkey = _confirmed(desk, tx, actor, run.pipeline.step(gate.step), gate, said, absent)
         decision = Decision(
             id=secrets.token_hex(8),
             by=actor.name,
@@ -143,20 +145,23 @@ def ask_in_chat(tx: Transaction, actor: Actor, gate: Gate, said: Verdicts, absen
     return question
 
 
-def _confirmed(desk: Desk, tx: Transaction, actor: Actor, gate: Gate, said: Verdicts, absent: str | None) -> str | None:
+def _confirmed(
+    desk: Desk, tx: Transaction, actor: Actor, step: Step, gate: Gate, said: Verdicts, absent: str | None
+) -> str | None:
     """The passkey that confirmed the decision; None where none is asked for."""
     environment = get_environments(tx).get(gate.subject.environment or "")
     if actor.credential is Credential.CHAT:
-        why = why_not_in_chat(gate, environment, said.verdict)
+        why = why_not_in_chat(gate, step, environment, said.verdict)
         if why is not None:
             raise ChatRefusedError(f"{gate.step} is not decided in a chat: {why}.", "Decide on the page.")
         _check_asked_in_chat(tx, actor, gate, replace(said, on_behalf_of=absent), at=desk.clock())
         return None
-    if environment is None or environment.step_up is None or said.verdict is not Verdict.APPROVE:
+    who = who_asks_for_passkey(step, environment)
+    if who is None or said.verdict is not Verdict.APPROVE:
         return None
     if said.confirmation is None:
         raise StepUpRequiredError(
-            f"{environment.name} counts an approval only when a passkey confirms it.",
+            f"{who} counts an approval only when a passkey confirms it.",
             f"Approve on the page: {desk.url}/runs/{gate.run_id}/gates/{gate.step}",
         )
     return confirm(desk, tx, actor.name, _PURPOSE, _digest(actor, gate, said), said.confirmation).id

@@ -34,13 +34,6 @@ def read_deferred(fields: Fields, table: Mapping[str, Reader]) -> None:
             fields.problems.error(entry.key.place, f"{key} is not available yet", HINT, code="not_available_yet")
 
 
-def _text(fields: Fields, key: str) -> object:
-    return fields.text(key)
-
-
-APPROVAL: Mapping[str, Reader] = {
-    "step_up": _text,
-}
 ENVIRONMENT: Mapping[str, Reader] = {
     "private": lambda fields, key: fields.flag(key, default=False),
 }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Literal
 
 from signoff.domain.actor import Directory
 from signoff.domain.environment import LOCAL, DeployerSpec, Environment, Requirements
@@ -14,6 +13,7 @@ from signoff.spec.break_glass import read_break_glass
 from signoff.spec.deployers import read_deployer
 from signoff.spec.fields import Fields, kind_of, nearest
 from signoff.spec.freeze import read_freezes
+from signoff.spec.gates import read_step_up
 from signoff.spec.problem import TOP, Problem, Problems, said
 from signoff.spec.rules import check_counts, place_of_rule, read_rules
 from signoff.spec.steps import ENVIRONMENT_NAME, ENVIRONMENT_NAME_HINT
@@ -100,7 +100,7 @@ def _read_environment(name: str, entry: Entry, problems: Problems, directory: Di
         fields.named("promote_to", ENVIRONMENT_NAME, ENVIRONMENT_NAME_HINT),
         read_freezes(fields),
         read_break_glass(fields),
-        _read_step_up(fields),
+        read_step_up(fields),
         fields.flag("chat_approval", default=False),
         fields.flag("self_heal", default=False),
     )
@@ -110,10 +110,6 @@ def _read_environment(name: str, entry: Entry, problems: Problems, directory: Di
     deferred.read_deferred(fields, deferred.ENVIRONMENT)
     fields.close(_MISTAKES)
     return environment
-
-
-def _read_step_up(fields: Fields) -> Literal["passkey"] | None:
-    return "passkey" if fields.word("step_up", ["passkey"]) is not None else None
 
 
 def _refuse_chat_without_passkey(environment: Environment, fields: Fields) -> None:

@@ -6,7 +6,7 @@ Read by `spec.steps`. What the fields mean together is judged here; who is behin
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from signoff.domain.pipeline import OnTimeout
 from signoff.spec.fields import Fields
@@ -53,6 +53,11 @@ def read_deadlines(fields: Fields) -> Deadlines:
         place = fields.table.entries["remind_every"].value.place
         fields.problems.warn(place, "no reminder comes before the timeout", "write less than timeout")
     return Deadlines(timeout, on_timeout, escalate_to, remind_every, valid_for)
+
+
+def read_step_up(fields: Fields) -> Literal["passkey"] | None:
+    """What has to confirm an approval, of a step or of an environment."""
+    return "passkey" if fields.word("step_up", ["passkey"]) is not None else None
 
 
 def _needless(fields: Fields, key: str, why: str, hint: str) -> None:

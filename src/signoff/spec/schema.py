@@ -6,12 +6,11 @@ the server can tell (names used twice, the order of the steps, who exists) is le
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from signoff.domain.evidence import Task
 from signoff.domain.pipeline import Concurrency, OnDeployFail, OnReject, OnTestFail, OnTimeout, OnUncertain
-from signoff.spec import deferred, duration
+from signoff.spec import duration
 from signoff.spec.checks import MOST_SENSITIVE, MOST_SLICES, PREDICTIONS
 from signoff.spec.command import MOST_RETRIES, PARAM
 from signoff.spec.pipeline import METRIC_NAME, MOST_ATTEMPTS, MOST_STEPS, MOST_TARGETS, PIPELINE_NAME
@@ -129,12 +128,9 @@ def _list(description: str, item: Schema, most: int = 100, *, unique: bool = Fal
     return {**schema, "uniqueItems": True} if unique else schema
 
 
-def _mapping(
-    properties: Schema, *, later: Mapping[str, object] | None = None, required: list[str] | None = None
-) -> Schema:
-    """A closed mapping; the fields of `later` are known to it and refused."""
-    refused = {key: {"not": {}, "description": "Not available yet."} for key in later or ()}
-    schema = {"type": "object", "additionalProperties": False, "properties": {**properties, **refused}}
+def _mapping(properties: Schema, *, required: list[str] | None = None) -> Schema:
+    """A closed mapping."""
+    schema = {"type": "object", "additionalProperties": False, "properties": properties}
     return {**schema, "required": required} if required else schema
 
 
@@ -212,8 +208,8 @@ def _approval() -> Schema:
             "escalate_to": {"$ref": "#/$defs/approvers", "description": "Who may approve too after the timeout."},
             "remind_every": _duration("How often those who are missing are reminded."),
             "valid_for": _duration("How long the approval lasts. Default: for ever."),
+            "step_up": _enum("What has to confirm an approval. Default: nothing.", ["passkey"]),
         },
-        later=deferred.APPROVAL,
     )
     alone = {"required": ["rules"], "properties": {"approvers": {"not": {}}, "required_approvals": {"not": {}}}}
     people = [{"required": ["approvers"], "properties": {"rules": {"not": {}}}}, alone]

@@ -18,14 +18,13 @@ from signoff.domain.pipeline import (
     TestStep,
     TrainingStep,
 )
-from signoff.spec import deferred
 from signoff.spec.checks import PREDICTIONS, read_checks, read_wishes
 from signoff.spec.command import read_command
 from signoff.spec.condition import read_expression
 from signoff.spec.fields import Fields, first_place, kind_of, nearest, one_of
 from signoff.spec.gates import FIELDS as DEADLINES
 from signoff.spec.gates import MISTAKES as DEADLINE_MISTAKES
-from signoff.spec.gates import read_deadlines
+from signoff.spec.gates import read_deadlines, read_step_up
 from signoff.spec.problem import Place, Problems, said
 from signoff.spec.rules import MISTAKES, check_counts, read_approvers, read_required, read_rules
 from signoff.spec.tree import Node, Scalar, Table
@@ -62,7 +61,7 @@ _BELONGS = {
     "test": ("run", "python", "params", "runner", "timeout", "retries", "checks", *PREDICTIONS),
     "approval": (
         "approvers", "required_approvals", "rules", "auto_approve_if", "checklist", "allow_self_approval",
-        *DEADLINES, *deferred.APPROVAL,
+        "step_up", *DEADLINES,
     ),
     "deployment": ("environment",),
 }  # fmt: skip
@@ -222,7 +221,6 @@ def _read_approval(draft: _Draft) -> Step:
     checklist = inputs.texts("checklist", "a list of sentences to tick")
     allow_self = inputs.flag("allow_self_approval", default=False)
     deadlines = read_deadlines(inputs)
-    deferred.read_deferred(inputs, deferred.APPROVAL)
     default = OnReject.RETRAIN if draft.has_training else OnReject.FAIL_PIPELINE
     return ApprovalStep(
         draft.name,
@@ -233,6 +231,7 @@ def _read_approval(draft: _Draft) -> Step:
         draft.fields.choice("on_reject", OnReject, default=default),
         draft.fields.choice("on_changes_requested", OnReject, default=OnReject.RETRAIN),
         **deadlines._asdict(),
+        step_up=read_step_up(inputs),
     )
 
 

@@ -255,7 +255,7 @@ def test_a_key_in_the_wrong_place_is_told_its_place() -> None:
     ]
 
 
-def test_what_the_format_knows_but_cannot_do_yet_is_refused_all_at_once() -> None:
+def test_what_the_format_knows_but_cannot_do_yet_is_refused() -> None:
     text = """\
 steps:
   - name: train_model
@@ -265,14 +265,13 @@ steps:
     type: approval
     inputs:
       approvers: ['alice']
-      step_up: passkey
 """
-    refused = [
-        "runner: ray", "step_up",
-    ]  # fmt: skip
-    assert [problem.message for problem in read_pipeline(text).problems] == [
-        f"{k} is not available yet" for k in refused
-    ]
+    assert [problem.message for problem in read_pipeline(text).problems] == ["runner: ray is not available yet"]
+
+
+def test_only_a_passkey_confirms() -> None:
+    (problem,) = read_pipeline(GATE + "      step_up: password\n").problems
+    assert problem.message == "step_up must be passkey, not 'password'"
 
 
 def test_a_later_field_in_the_wrong_form_is_told_its_form() -> None:

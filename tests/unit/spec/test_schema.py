@@ -144,7 +144,7 @@ def test_a_file_that_reads_is_valid(text: str) -> None:
         gate("approvers: [bob], timeout: 72h, escalate_to: [carol]"),
         gate("approvers: [bob], on_timeout: escalate, escalate_to: [carol]"),
         gate("approvers: [bob], timeout: 72h, on_timeout: wait"),
-        gate("approvers: [bob], step_up: passkey"),
+        gate("approvers: [bob], step_up: password"),
         gate("approvers: [bob]", ", on_reject: stop"),
         gate("approvers: ['group risk']"),
         step("training", "run: x, runner: ray"),
