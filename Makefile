@@ -47,14 +47,21 @@ $(READY): $(LOCKED) pyproject.toml $(VENDOR)
 	$(TIMED) "install signoff itself, editable" $(INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
 
+# Apart: botocore wants an older library than signoff runs with.
+AWS := $(VENV)/aws/.ready
+$(AWS): $(LOCKED) requirements/aws.txt
+	$(TIMED) "make $(VENV)/aws" $(PYTHON) -m venv $(VENV)/aws
+	$(TIMED) "install what examples/sagemaker runs with" $(VENV)/aws/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/aws.txt
+	@touch $@
+
 demo: $(READY)
 	$(TIMED) "demo" $(PY) examples/demo.py
 
-test: check
+test: check $(AWS)
 	$(TIMED) "tests" $(PY) -m pytest -q -n $(WORKERS) --dist worksteal --ignore=tests/architecture
 
 test-all: export SIGNOFF_TEST_ROUNDS = $(ROUNDS)
-test-all: check
+test-all: check $(AWS)
 	$(TIMED) "tests, the long ones too, $(ROUNDS) rounds" $(PY) -m pytest -q -n $(WORKERS) --dist worksteal --ignore=tests/architecture -m ''
 
 check: $(READY)
@@ -69,7 +76,7 @@ check: $(READY)
 # Apart from check: it asks a vulnerability service of the network, and a build must not fail because that is away.
 # --strict: a package that the service does not know fails, for it was not audited.
 audit: $(READY)
-	$(TIMED) "known vulnerabilities of what is locked" $(BIN)/pip-audit --strict --disable-pip --progress-spinner off -r requirements/dev.txt
+	$(TIMED) "known vulnerabilities of what is locked" $(BIN)/pip-audit --strict --disable-pip --progress-spinner off -r requirements/dev.txt -r requirements/aws.txt
 
 fix: $(READY)
 	$(TIMED) "lint, mending" $(BIN)/ruff check --fix --quiet
@@ -86,6 +93,7 @@ lock: $(READY)
 	$(TIMED) "uv" $(INSTALL) --require-hashes -r requirements/uv.txt
 	$(TIMED) "requirements/dev.txt" $(UV) --upgrade pyproject.toml --extra evaluate --extra pictures --group dev -o requirements/dev.txt
 	$(TIMED) "requirements/run.txt" $(UV) pyproject.toml --extra evaluate --extra pictures -c requirements/dev.txt -o requirements/run.txt
+	$(TIMED) "requirements/aws.txt" $(UV) --upgrade requirements/aws.in -o requirements/aws.txt
 
 clean:
 	$(TIMED) "remove what was made" rm -rf $(VENV) build dist frontend/node_modules src/signoff/web/static/vendor .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

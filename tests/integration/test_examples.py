@@ -40,8 +40,10 @@ def test_the_examples_are_found() -> None:
     assert [path.parent.name for path in FILES] == [
         "auto-approve",
         "break-glass",
+        "kserve",
         "phishing",
         "promotion",
+        "sagemaker",
         "conditional",
         "manual-approval",
         "train-and-approve",

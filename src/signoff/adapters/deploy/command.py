@@ -68,7 +68,7 @@ class CommandDeployer:
         with TemporaryDirectory(dir=release.path.parent, prefix="command-", ignore_cleanup_errors=True) as folder:
             commands = _Commands(self._runner, spec, release, secrets, Path(folder))
             try:
-                address = commands.deploy()
+                commands.deploy()
                 commands.wait_for_health(self._pause)
                 self._tracking.set_alias(version.model, environment.deployer.alias, version.version)
             except (HandedBackError, CancelledError, _TryLaterError):
@@ -76,7 +76,7 @@ class CommandDeployer:
             except SignoffError as error:
                 raise commands.gone_back(error) from error
         mirror(self._tracking, release)
-        return address
+        return commands.address
 
     def current(self, environment: Environment, model: str, /) -> Live | None:
         """What the environment's alias points at: it moves when a deployment has succeeded, and at no other time."""
@@ -110,9 +110,11 @@ class _Commands:
         self._folder = folder
         self._saying = Saying(release.log, secrets.values())
         self._tries = 0
+        self.address: str | None = None
+        """Where it answers, as far as a command has said so."""
 
-    def deploy(self) -> str | None:
-        """Run the command; returns the address that it left, if it did."""
+    def deploy(self) -> None:
+        """Run the command that deploys."""
         self._saying.say(f"deploys {self._release.version.label} to {self._release.environment.name}")
         outcome = self._run("deploy", self._spec.run, self._spec.timeout.total_seconds())
         if outcome.exit_status == TRY_LATER and outcome.reason is None:
@@ -122,7 +124,6 @@ class _Commands:
                 "`signoff logs` shows what it wrote.",
             )
         self._check(outcome, "deploys to")
-        return _address(outcome.output)
 
     def wait_for_health(self, pause: float) -> None:
         """Run the health command until it succeeds, if there is one."""
@@ -183,6 +184,7 @@ class _Commands:
         outcome = self._runner.run(task, self._saying, release.should_stop or _never)
         self._saying.flush()
         ended(release, outcome.reason)
+        self.address = _address(outcome.output) or self.address
         return outcome
 
     def _last(self, outcome: Outcome) -> str:
