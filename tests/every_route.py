@@ -225,6 +225,7 @@ PAGES: Mapping[str, Door] = {
     "POST /deployments/roll-back": Door(
         Do.ROLL_BACK, {"environment": "production", "model": MODEL, "why": "w", "to": "77"}
     ),
+    "POST /deployments/adopt": Door(Do.ADOPT, {"environment": "production", "model": MODEL, "why": ""}),
     "POST /deployments/break-glass": Door(
         Do.BREAK_GLASS, {"environment": "production", "model": MODEL, "reference": "models:/fraud-detector/1"}
     ),

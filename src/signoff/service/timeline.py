@@ -11,11 +11,12 @@ from datetime import datetime
 
 from signoff.domain.access import Do, Resource, authorize
 from signoff.domain.actor import Actor
+from signoff.domain.drift import Drift
 from signoff.domain.gate import Decision, Gate, GateStatus, Verdict
 from signoff.service.catalogue import VersionLine, get_model
 from signoff.service.deployed import Deployed, deployed
 from signoff.service.desk import Desk
-from signoff.store import deployments, gates
+from signoff.store import deployments, drifts, gates
 
 MOST_DEPLOYMENTS = 200
 
@@ -44,13 +45,14 @@ class VersionStory:
 class ModelTimeline:
     """A model: its versions, newest first; what is live where; and the live ones that nobody signed or that are owed.
 
-    `unsigned` are (deployment, why in words): what a page shows in red.
+    `unsigned` are (deployment, why in words): what a page shows in red. So are `drifts`: what is found beside them.
     """
 
     name: str
     versions: tuple[VersionStory, ...]
     live: tuple[Deployed, ...]
     unsigned: tuple[tuple[Deployed, str], ...]
+    drifts: tuple[Drift, ...] = ()
 
 
 def get_timeline(desk: Desk, actor: Actor, name: str) -> ModelTimeline:
@@ -63,10 +65,11 @@ def get_timeline(desk: Desk, actor: Actor, name: str) -> ModelTimeline:
         runs = [*(line.run_id for line in model.versions), *(one.run_id for one in live)]
         found = gates.list_gates(tx, sorted(set(runs)))
         decided = gates.list_decisions(tx, [gate.id for gate in found])
+        drifting = tuple(drifts.list_open(tx, model=name))
     closed = [gate for gate in found if gate.status is GateStatus.APPROVED]
     stories = tuple(_story(line, closed, decided, history) for line in model.versions)
     unsigned = tuple((one, why) for one in live if (why := _why_unsigned(one, closed)))
-    return ModelTimeline(name, stories, tuple(live), unsigned)
+    return ModelTimeline(name, stories, tuple(live), unsigned, drifting)
 
 
 def _story(

@@ -10,9 +10,10 @@ from fastapi.responses import Response
 
 from signoff.domain.access import Do, Resource, why_not
 from signoff.domain.actor import Actor
+from signoff.domain.drift import Drift
 from signoff.domain.environment import Deployment, DeploymentStatus, Environment
 from signoff.domain.errors import SignoffError
-from signoff.service import catalogue, emergencies, rollbacks, views
+from signoff.service import adopting, catalogue, drifts, emergencies, rollbacks, views
 from signoff.service.desk import Desk
 from signoff.web.page import redirect, render
 from signoff.web.visitor import DeskOf, SignedIn
@@ -43,6 +44,15 @@ class Column:
     can_break_glass: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What runs and was not signed off, and what the reader may do about it."""
+
+    drift: Drift
+    can_adopt: bool
+    can_put_back: bool
+
+
 @router.get("/deployments")
 def show_deployments(
     request: Request, desk: DeskOf, actor: SignedIn, model: Annotated[str, Query(max_length=255)] = ""
@@ -67,6 +77,19 @@ def roll_back(
     except SignoffError as error:
         return _page(request, desk, actor, problem=error, typed={"place": f"{environment} {model}", "why": why})
     return redirect(request, "/deployments", f"The former version of {model} is on its way back to {environment}.")
+
+
+@router.post("/deployments/adopt")
+def adopt(
+    request: Request, desk: DeskOf, actor: SignedIn, environment: _SHORT, model: _SHORT, why: _LONG = ""
+) -> Response:
+    """Take in what ran before signoff came."""
+    try:
+        adopting.adopt_version(desk, actor, environment, model, why=why)
+    except SignoffError as error:
+        return _page(request, desk, actor, problem=error, typed={"place": f"drift {environment} {model}", "why": why})
+    said = f"{model} in {environment} is adopted, not approved: its review is owed."
+    return redirect(request, "/deployments", said)
 
 
 @router.post("/deployments/break-glass")
@@ -129,12 +152,19 @@ def _page(
         status=status_of(problem).value if problem is not None else 200,
         columns=columns,
         history=history,
+        found_drifts=[_found(actor, one) for one in drifts.list_drifts(desk, actor, model=wanted)],
         open_emergencies=emergencies.list_emergencies(desk, actor),
         model=model,
         problem=problem,
         typed=typed or {},
         newest=newest,
     )
+
+
+def _found(actor: Actor, one: Drift) -> Found:
+    may_adopt = why_not(actor, Do.ADOPT, Resource(one.model)) is None
+    may_roll_back = why_not(actor, Do.ROLL_BACK, Resource(one.model)) is None
+    return Found(one, one.is_unknown and may_adopt, not one.is_unknown and may_roll_back)
 
 
 def _live(actor: Actor, one: Deployment, history: list[Deployment]) -> Live:

@@ -27,7 +27,8 @@ def list_models(
     newest = views.settled_event(desk, actor)
     found = catalogue.list_models(desk, actor, after=after, limit=_PAGE)
     following = f"/models?{urlencode({'after': found[-1].name})}" if len(found) == _PAGE else None
-    warned = {model.name for model in found for one in model.deployments if isinstance(one, Deployed) and one.warning}
+    live = [(model.name, one) for model in found for one in model.deployments if isinstance(one, Deployed)]
+    warned = {name for name, one in live if one.warning or one.drift}
     return render(
         request,
         "model_list.html",

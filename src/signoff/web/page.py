@@ -7,6 +7,7 @@ fails rather than showing nothing.
 from __future__ import annotations
 
 import secrets
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,9 @@ from markupsafe import Markup
 
 from signoff import __version__
 from signoff.domain.actor import Actor
+from signoff.domain.drift import Drift
+from signoff.domain.errors import SignoffError
+from signoff.service.drifts import list_drifts
 from signoff.store.audit import REQUEST_ID
 from signoff.web.cookies import SESSION, VISIT, read_cookie, set_cookie
 from signoff.web.flash import Tone, flash, forget_flash, read_flash
@@ -77,6 +81,7 @@ def render(request: Request, template: str, /, *, status: int = 200, **values: A
         "nonce": request.state.nonce,
         "now": request.app.state.desk.clock(),
         "flash": read_flash(request),
+        "drifts": _drifts(request, actor),
         "request_id": REQUEST_ID.get(),
         "csrf_field": Markup('<input type="hidden" name="{}" value="{}">').format(FIELD, token_of(secret)),
     }
@@ -86,6 +91,15 @@ def render(request: Request, template: str, /, *, status: int = 200, **values: A
     if visit is not None:
         set_cookie(request, response, VISIT, visit)
     return response
+
+
+def _drifts(request: Request, actor: Actor | None) -> list[Drift]:
+    """What runs without having been signed off, as far as the reader may know; none where that cannot be told."""
+    if actor is None:
+        return []
+    with suppress(SignoffError):
+        return list_drifts(request.app.state.desk, actor)
+    return []
 
 
 def _secret(request: Request) -> tuple[str, str | None]:

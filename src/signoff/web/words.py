@@ -60,6 +60,8 @@ LOOKS: dict[str, Look] = {
     "superseded": Look(_GREY, "versions", "Superseded"),
     "replaced": Look(_GREY, "versions", "Replaced"),
     "rolled_back": Look(_GREY, "arrow-back-up", "Rolled back"),
+    "restored": Look(_GREY, "arrow-back-up", "Put back"),
+    "adopted": Look(_ORANGE, "alert-triangle", "Adopted, not approved"),
     "returned": Look(_GREY, "arrow-back-up", "Taken back"),
     "returning": Look(_BLUE, "loader", "Being taken back"),
     "void": Look(_GREY, "refresh", "Asked anew"),
@@ -77,6 +79,7 @@ CAUSES = {
     "rejected": "trained again after a reject",
     "approval_expired": "approval expired, to be given anew",
     "glass_broken": "deployed in an emergency, to be reviewed",
+    "adopted": "ran before signoff came, to be reviewed",
 }
 
 
@@ -127,6 +130,7 @@ FILTERS: dict[str, Any] = {
     "plain": plain,
     "size": size,
     "cause": cause,
+    "capitalize_first": lambda words: f"{words[:1].upper()}{words[1:]}",
     "number": number,
     "signed": signed,
     "rows": rows,
