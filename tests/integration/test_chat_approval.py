@@ -12,6 +12,7 @@ from factories import CAST, MODEL
 from house import APPROVE_AND_DEPLOY, PRODUCTION, House, made
 from page_browser import Browser, words
 from slack_scene import ON_CHAT, Slack, a_slack, button_of, buttons, text_of
+from told_scene import sent, to, with_mail
 
 
 @pytest.fixture
@@ -225,6 +226,18 @@ def test_a_link_is_good_once_for_a_quarter_of_an_hour_and_until_the_next(slack: 
     house.clock.wait(minutes=15)
     assert bob.get(late).status_code == 404
     assert made(house.as_("bob").get("/me/chats"))["items"] == []
+
+
+def test_who_is_linked_hears_of_it_by_mail(slack: Slack) -> None:
+    house = with_mail(slack.house)
+    opened(slack)
+    slack.link("bob", "U2")
+    house.work()
+    (notice,) = to(house, "bob", "chat.linked").notices
+    assert notice.title == "u2.of.slack (U2) of acme in Slack is bob from now on"
+    assert notice.why == "If that was not you, unlink it, and tell an administrator."
+    assert notice.path == "/settings/notifications"
+    assert [who for who, event in sent(house) if event == "chat.linked"] == ["bob"]
 
 
 def test_linking_needs_a_sign_in_of_a_short_while_ago(slack: Slack) -> None:

@@ -66,6 +66,20 @@ def test_a_target_whose_receiver_is_gone_is_paused_at_once_and_its_owner_told(to
     assert [event for who, event in sent(told) if who == "team"] == ["gate.opened"]
 
 
+def test_targets_take_turns_so_that_a_slow_one_holds_up_no_other(told: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("signoff.engine.notifying.TURN_S", 0.0)  # as if every message took longer than a turn
+    for name in ("first", "second"):
+        add_target(told, name, models=["*"])
+        made(told.as_("erin").post(f"/targets/{name}/pause", {}))
+    for _ in range(3):
+        told.submit(ONE_OF_RISK)
+    told.notifier.sent.clear()
+    for name in ("first", "second"):
+        made(told.as_("erin").post(f"/targets/{name}/resume"))
+    told.work()
+    assert [who for who, _ in sent(told)] == ["first", "second"] * 3
+
+
 def test_an_address_that_does_not_exist_is_given_up_at_once_and_shown(told: House) -> None:
     told.notifier.unknown.add("bob@example.com")
     told.submit(ONE_OF_RISK)

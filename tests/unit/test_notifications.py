@@ -32,6 +32,7 @@ DETAILS: dict[str, Any] = {
     "target": "team",
     "owner": "erin",
     "person": "erin",
+    "called": "erin.of.slack (U5) of acme",
 }
 
 

@@ -46,6 +46,8 @@ def subject(scene: Scene) -> str:
     event, run = scene.event, scene.run
     if run is not None:
         return f"[signoff] {run.model}: {run.pipeline.name} (run {run.id[:6]})"
+    if event.type is Event.CHAT_LINKED:
+        return "[signoff] you in chats"
     if event.type in {Event.TARGET_PAUSED, Event.TARGET_TESTED}:
         return f"[signoff] target {event.detail.get('target', '')}"
     return f"[signoff] {event.model or 'signoff'}"
@@ -99,6 +101,7 @@ def _asking(scene: Scene) -> tuple[str, str, str, str]:
         Event.GATE_OPENED: f"{label} waits for your approval",
         Event.GATE_REMINDED: f"Still waiting: {label} needs your approval",
         Event.GATE_ESCALATED: f"Escalated: {label} needs your approval",
+        Event.GATE_RULES_CHANGED: f"{label} needs your approval, too",
     }[kind]
     parts = []
     if run is not None:
@@ -110,6 +113,8 @@ def _asking(scene: Scene) -> tuple[str, str, str, str]:
             parts.append(_short(gate.note))
     if kind is Event.GATE_ESCALATED:
         parts.append("Those who were asked first did not answer in time.")
+    if kind is Event.GATE_RULES_CHANGED:
+        parts.append(f"The rules of {scene.event.detail.get('environment')} changed.")
     path = f"{_run_path(scene)}/gates/{gate.step}" if gate is not None else _run_path(scene)
     return title, " ".join(parts), path, "Review it"
 
@@ -239,6 +244,13 @@ def _target(scene: Scene) -> tuple[str, str, str, str]:
     return title, what.strip(), "/", "Open"
 
 
+def _linked(scene: Scene) -> tuple[str, str, str, str]:
+    detail = scene.event.detail
+    title = f"{detail.get('called')} in Slack is {detail.get('person')} from now on"
+    what = "They can approve as you, where an environment takes approvals from a chat."
+    return title, what, "/settings/notifications", "See who you are in chats"
+
+
 def _short(text: str) -> str:
     """One line of it, not too long."""
     line = " ".join(text.split())
@@ -252,4 +264,5 @@ _BY_NOUN: dict[str, Callable[[Scene], tuple[str, str, str, str]]] = {
     "glass": _emergency,
     "adoption": _adopted,
     "target": _target,
+    "chat": _linked,
 }

@@ -20,8 +20,11 @@ from signoff.domain.run import Run
 from signoff.domain.standing import room_of, standing
 from signoff.domain.target import MAIL, Target
 
-ASKING = frozenset({Event.GATE_OPENED, Event.GATE_REMINDED, Event.GATE_ESCALATED})
-"""Somebody is asked to decide. Worth telling only while the gate waits for them."""
+ASKING = frozenset({Event.GATE_OPENED, Event.GATE_REMINDED, Event.GATE_ESCALATED, Event.GATE_RULES_CHANGED})
+"""Somebody is asked to decide. Worth telling only while the gate waits for them.
+
+New rules ask those only who were not asked by the former ones.
+"""
 
 TO_ALL = frozenset({Event.GLASS_BROKEN, Event.GLASS_ESCALATED, Event.GLASS_RETURNED})
 """What concerns everybody: models live without review."""
@@ -35,6 +38,7 @@ URGENT = TO_ALL | {
     Event.DEPLOYMENT_UNAPPROVED,
     Event.TARGET_PAUSED,
     Event.TARGET_TESTED,
+    Event.CHAT_LINKED,
 }
 
 _ENDINGS = frozenset(
@@ -138,7 +142,7 @@ def hearers(scene: Scene) -> dict[str, str]:
         return {}  # whoever decided so was heard already
     is_asking = kind in ASKING or kind is Event.GLASS_REQUESTED
     found = dict(scene.asked) if is_asking else _concerned(scene)
-    if kind not in {Event.TARGET_TESTED, Event.TARGET_PAUSED}:
+    if kind not in {Event.TARGET_TESTED, Event.TARGET_PAUSED, Event.CHAT_LINKED}:
         found.pop(event.actor, None)
     return {name: why for name, why in _once_each(found, scene.people).items() if _may_know(scene, name)}
 
@@ -167,6 +171,8 @@ def _concerned(scene: Scene) -> dict[str, str]:
         found = {**able, **dict.fromkeys(sorted(scene.submitters), "You submitted that version.")}
     elif kind is Event.TARGET_PAUSED:
         found = _of_target(event, scene.people)
+    elif kind is Event.CHAT_LINKED:
+        found = {str(event.detail["person"]): "If that was not you, unlink it, and tell an administrator."}
     return found
 
 
@@ -239,7 +245,8 @@ def ways(scene: Scene, targets: Sequence[Target], chosen: Mapping[str, Preferenc
         moment = liked.when(urgency, event.model, event.at)
         if way is not None and moment is not None and way != event.detail.get("target"):
             found.append(Way(way, moment, name, why, liked.gathers(urgency)))
-    if event.type is Event.TARGET_PAUSED:
+    is_of_nobody = event.type is Event.GATE_RULES_CHANGED and not scene.asked
+    if event.type is Event.TARGET_PAUSED or is_of_nobody:
         return found
     named = scene.run.pipeline.notify if scene.run is not None else ()
     found += [

@@ -7,6 +7,7 @@ under an id that never changes.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
@@ -33,13 +34,18 @@ from signoff.store import deliveries, gates, people, preferences, queue, runs, t
 from signoff.store.database import Transaction
 
 KEEP_DELIVERIES = timedelta(days=90)
+TURN_S = 5.0
+"""For how long one target is sent to before the others have a turn."""
 _LONGEST_ANSWER = 300
 
 Send = Callable[[Message], str]
 
 
 def notify(machinery: Machinery, name: str) -> None:
-    """Send what is due through the target called `name`, until nothing is or it fails."""
+    """Send what is due through the target called `name`, until nothing is or it fails.
+
+    One that takes its time goes to the end of the queue after a while, so that others need not wait for all of it.
+    """
     with machinery.database.begin() as tx:
         target = targets.find_target(tx, name)
     if target is None or target.is_paused or (target.retry_at is not None and target.retry_at > machinery.clock()):
@@ -49,9 +55,13 @@ def notify(machinery: Machinery, name: str) -> None:
         LOG.warning("this worker cannot send through a target", target=name, kind=target.kind.value)
         return
     try:
+        until = time.monotonic() + TURN_S
         with notifier.open(target) as send:
             while not machinery.stopping.is_set() and _send_next(machinery, target, send):
-                pass
+                if time.monotonic() >= until:
+                    with machinery.database.begin() as tx:
+                        wake_target(tx, name)
+                    return
     except InvalidError as error:
         with machinery.database.begin() as tx:
             _failed(tx, target, (), error, machinery.clock())

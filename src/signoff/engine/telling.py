@@ -91,6 +91,9 @@ def scene_of(tx: Transaction, event: AuditEvent) -> Scene:
     waits: Mapping[str, str] = {}
     if event.type in ASKING and run is not None and gate is not None:
         waits = who_is_asked(tx, run, gate, event.at)
+        if event.type is Event.GATE_RULES_CHANGED:
+            known = deliveries.list_told(tx, gate.id)
+            waits = {name: why for name, why in waits.items() if name not in known}
     elif event.type is Event.GLASS_REQUESTED:
         waits = _confirmers(tx, event)
     is_taken = event.type in ASKING and gate is not None and run is not None and _takes_chat(tx, run, gate)

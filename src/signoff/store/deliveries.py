@@ -119,6 +119,12 @@ def list_deliveries(
     return [_delivery(row) for row in tx.execute(query)]
 
 
+def list_told(tx: Transaction, gate_id: str) -> frozenset[str]:
+    """Everybody who was told of this gate, or is about to be."""
+    told = select(deliveries.c.person).where(deliveries.c.gate_id == gate_id, deliveries.c.person.is_not(None))
+    return frozenset(tx.scalars(told))
+
+
 def send_again(tx: Transaction, delivery: Delivery, *, at: datetime, audit: Sequence[AuditEvent]) -> None:
     """Have it sent once more, under the same id."""
     values = {"status": DeliveryStatus.WAITING.value, "due_at": at, "send_at": at, "is_gathered": False}

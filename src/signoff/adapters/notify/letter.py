@@ -29,6 +29,7 @@ _POLICY = default.clone(max_line_length=900)
 """Headers in one line each: mail programs read List-Unsubscribe that way best. 998 is the most that a line may have."""
 _LINE = '<p style="margin:0 0 .5em">{}</p>'
 _FOOT = '<p style="margin:2em 0 0;font-size:.85em">{why}</p>'
+_CHOOSE = "/settings/notifications"
 _RULE = '<hr style="border:0;border-top:1px solid #888888;margin:1.5em 0">'
 
 
@@ -71,7 +72,8 @@ def html_of(message: Message) -> str:
     foot = ""
     if message.unsubscribe is not None:
         link = f'<a href="{escape(message.unsubscribe)}">No more mails</a>'
-        foot = _FOOT.format(why=f"Choose how you are told with <code>signoff notify</code>. {link}.")
+        choose = f'<a href="{escape(message.link_base)}{_CHOOSE}">Choose how you are told</a>'
+        foot = _FOOT.format(why=f"{choose}. {link}.")
     title = escape(message.notices[0].title if len(message.notices) == 1 else message.subject)
     return _FRAME.format(title=title, notices=notices, foot=foot)
 
@@ -87,7 +89,7 @@ def _html(message: Message, notice: Notice) -> str:
 
 
 def _foot(message: Message) -> str:
-    return f"Choose how you are told with `signoff notify`. No more mails: {message.unsubscribe}"
+    return f"Choose how you are told: {message.link_base}{_CHOOSE}\nNo more mails: {message.unsubscribe}"
 
 
 def _line(text: str) -> str:
