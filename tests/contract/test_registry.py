@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import pytest
 
-from signoff.adapters.registry.memory import MemoryRegistry
-from signoff.adapters.registry.mlflow import MlflowRegistry
+from registry_world import NUMBERS, SERVABLE, Both, World, written
 from signoff.domain.errors import (
     InvalidError,
     MachineryError,
@@ -21,104 +16,7 @@ from signoff.domain.errors import (
     UnsafeModelError,
     WrongModelError,
 )
-from signoff.ports import Registry, Tracking
 from signoff.proof.manifest import manifest_of
-
-SERVABLE = {"MLmodel": b"flavors: {}\n", "data/weights.bin": b"\x00" * 100}
-_numbers = itertools.count(1)
-
-
-class Both(Registry, Tracking, Protocol):
-    """What every adapter of this kind is."""
-
-
-@dataclass
-class World:
-    """A registry and the means to set its scene, as scripts and strangers do."""
-
-    registry: Both
-    log: Callable[[str, Mapping[str, float], Mapping[str, str]], None]
-    log_files: Callable[[str, Mapping[str, bytes]], None]
-    register: Callable[[str, str, str], str]
-    where: Callable[[str, str], Path]
-    status: Callable[[str], str]
-
-    def run(self, files: Mapping[str, bytes] | None = None) -> str:
-        run = self.registry.start_training_run(f"run-{next(_numbers)}/train/1", "fraud")
-        self.log_files(run.id, {f"model/{name}": content for name, content in (files or {}).items()})
-        return run.id
-
-
-def memory_world(folder: Path) -> World:
-    registry = MemoryRegistry(folder)
-    return World(registry, registry.log, registry.log_files, registry.register, registry.where, registry.status)
-
-
-def mlflow_world(folder: Path) -> World:
-    uri = f"sqlite:///{folder}/mlflow.db"
-    registry = MlflowRegistry(uri, None, folder / "work")
-    assert registry.alias("nothing", "champion") is None  # makes the store
-    from mlflow import MlflowClient
-
-    client = MlflowClient(tracking_uri=uri, registry_uri=uri)
-
-    def log(run_id: str, metrics: Mapping[str, float], params: Mapping[str, str]) -> None:
-        for name, number in metrics.items():
-            client.log_metric(run_id, name, number)
-        for name, value in params.items():
-            client.log_param(run_id, name, value)
-
-    def log_files(run_id: str, files: Mapping[str, bytes]) -> None:
-        root = where_is(client.get_run(run_id).info.artifact_uri)
-        for path, content in files.items():
-            (root / path).parent.mkdir(parents=True, exist_ok=True)
-            (root / path).write_bytes(content)
-
-    def register(model: str, run_id: str, path: str) -> str:
-        if not any(found.name == model for found in client.search_registered_models()):
-            client.create_registered_model(model)
-        source = f"{client.get_run(run_id).info.artifact_uri}/{path}"
-        return str(client.create_model_version(model, source, run_id).version)
-
-    def where(model: str, version: str) -> Path:
-        return where_is(client.get_model_version_download_uri(model, version))
-
-    return World(registry, log, log_files, register, where, lambda run_id: str(client.get_run(run_id).info.status))
-
-
-def where_is(uri: str) -> Path:
-    assert uri.startswith("file:///")
-    return Path(uri.removeprefix("file://"))
-
-
-@pytest.fixture(scope="module", params=["memory", "mlflow"])
-def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> World:
-    folder = tmp_path_factory.mktemp("registry")
-    return memory_world(folder) if request.param == "memory" else mlflow_world(folder)
-
-
-@pytest.fixture
-def registry(world: World) -> Both:
-    return world.registry
-
-
-@pytest.fixture
-def model() -> str:
-    """A name of the test's own: the tests of this module share one registry."""
-    return f"fraud-{next(_numbers)}"
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return written(tmp_path / "candidate", SERVABLE)
-
-
-def written(folder: Path, files: Mapping[str, bytes]) -> Path:
-    for name, content in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(content)
-    return folder
-
 
 # What a reference names
 
@@ -370,7 +268,7 @@ def test_a_version_whose_files_are_gone_is_said_to_have_lost_them(
 
 
 def test_one_key_is_one_training_run_and_says_how_to_continue_it(registry: Both) -> None:
-    key = f"run-{next(_numbers)}/train it's/1"
+    key = f"run-{next(NUMBERS)}/train it's/1"
     run = registry.start_training_run(key, "fraud")
     assert registry.start_training_run(key, "fraud") == run
     assert registry.start_training_run(f"{key}0", "fraud").id != run.id
@@ -379,7 +277,7 @@ def test_one_key_is_one_training_run_and_says_how_to_continue_it(registry: Both)
 
 
 def test_a_training_run_that_ended_runs_again_when_its_step_does(world: World, tmp_path: Path, model: str) -> None:
-    key = f"run-{next(_numbers)}/train/1"
+    key = f"run-{next(NUMBERS)}/train/1"
     run = world.registry.start_training_run(key, "fraud")
     assert world.status(run.id) == "RUNNING"
     with pytest.raises(MachineryError):
@@ -510,4 +408,4 @@ def test_tags_are_mirrored_on_the_version(registry: Both, model: str, folder: Pa
     registry.set_tags(model, "1", {"signoff.status": "in_review", "signoff.run": "r-1"})
     registry.set_tags(model, "1", {"signoff.status": "approved"})
     tags = registry.resolve(f"models:/{model}/1", None).tags
-    assert tags == {"signoff.status": "approved", "signoff.run": "r-1"}
+    assert tags == {"signoff.status": "approved", "signoff.run": "r-1", "signoff.origin": "submitted"}

@@ -29,6 +29,8 @@ TABLE = """
     validate     v s p u a
     submit         s
     resubmit       s
+    register_pipelines s *
+    remove_pipelines   s a *
     cancel         s     a
     retry          s     a
     comment        s p u a
@@ -191,14 +193,14 @@ def test_a_submitter_cancels_and_retries_their_own_runs_only_and_an_administrato
     assert refusal == (f"alice may not {action} a run that anna submitted.", "Ask anna or an administrator.")
 
 
-@pytest.mark.parametrize("action", sorted(set(Do) - {Do.CANCEL, Do.RETRY, Do.MANAGE_ACCOUNT}))
+@pytest.mark.parametrize("action", sorted(set(Do) - {Do.CANCEL, Do.RETRY, Do.MANAGE_ACCOUNT, Do.REMOVE_PIPELINES}))
 def test_whose_run_it_is_does_not_matter_for_anything_else(action: Do) -> None:
     for role in ALLOWED_ROLES[action]:
         actor = Actor("somebody", frozenset({role}), Credential.SESSION)
         assert is_allowed(actor, action, Resource(MODEL, "anna"))
 
 
-NARROWED = {Do.SUBMIT, Do.RESUBMIT, Do.CANCEL, Do.RETRY, Do.COMMENT, Do.DECIDE, Do.WITHDRAW, Do.ROLL_BACK} | {
+NARROWED = {Do.REGISTER_PIPELINES, Do.REMOVE_PIPELINES, Do.SUBMIT, Do.RESUBMIT, Do.CANCEL, Do.RETRY, Do.COMMENT, Do.DECIDE, Do.WITHDRAW, Do.ROLL_BACK} | {
     Do.DELEGATE,
     Do.REVOKE,
     Do.BREAK_GLASS,

@@ -30,6 +30,9 @@ from signoff.ports import TrainingRun
 from signoff.proof.manifest import manifest_of
 
 
+_ORIGIN, _COPY_OF = "signoff.origin", "signoff.copy_of"
+
+
 @dataclass(slots=True)
 class _Run:
     id: str
@@ -50,7 +53,6 @@ class _Version:
     is_ours: bool
     made_at: datetime
     tags: dict[str, str] = field(default_factory=dict)
-    origin: str | None = None
 
 
 class MemoryRegistry:
@@ -190,7 +192,7 @@ class MemoryRegistry:
         self._ask()
         source = self._version(version.model, version.version)
         with self._lock:
-            made = [v for v in self._versions.get(model, ()) if v.origin == version.uri]
+            made = [v for v in self._versions.get(model, ()) if v.tags.get(_COPY_OF) == version.uri]
             copied = next((v for v in made if manifest_of(v.path).digest == version.digest), None)
             if copied is None:
                 target = self._folder / "submitted" / uuid.uuid4().hex
@@ -200,8 +202,8 @@ class MemoryRegistry:
                     )
                 run = _Run(uuid.uuid4().hex, status="FINISHED", metrics=dict(version.metrics))
                 self._runs[run.id] = run
-                copied = self._add(model, target, run.id, is_ours=True)
-                copied.origin = version.uri
+                tags = {_ORIGIN: "copied", _COPY_OF: version.uri}
+                copied = self._add(model, target, run.id, is_ours=True, tags=tags)
         return replace(self._described(copied), metrics=version.metrics, lineage=version.lineage, origin=version.uri)
 
     # Tracking
@@ -243,10 +245,18 @@ class MemoryRegistry:
         if self.is_down:
             raise UnavailableError("The model registry in memory did not answer.", "It was told to be down.")
 
-    def _add(self, model: str, path: Path, run_id: str | None, *, is_ours: bool = False) -> _Version:
+    def _add(
+        self,
+        model: str,
+        path: Path,
+        run_id: str | None,
+        *,
+        is_ours: bool = False,
+        tags: Mapping[str, str] | None = None,
+    ) -> _Version:
         with self._lock:
             versions = self._versions.setdefault(model, [])
-            versions.append(_Version(model, str(len(versions) + 1), path, run_id, is_ours, self._clock()))
+            versions.append(_Version(model, str(len(versions) + 1), path, run_id, is_ours, self._clock(), dict(tags or {})))
             return versions[-1]
 
     def _placed(self, model: str, run_id: str, path: str) -> _Version:
@@ -262,7 +272,7 @@ class MemoryRegistry:
             ) from error
         with self._lock:
             found = [v for v in self._versions.get(model, ()) if v.path == where]
-            return found[-1] if found else self._add(model, where, run_id)
+            return found[-1] if found else self._add(model, where, run_id, tags={_ORIGIN: "submitted"})
 
     def _of_folder(self, model: str, source: Path, run_id: str | None) -> _Version:
         copy = self._folder / "submitted" / uuid.uuid4().hex
@@ -274,7 +284,7 @@ class MemoryRegistry:
             if run_id is None:
                 run_id = uuid.uuid4().hex
                 self._runs[run_id] = _Run(run_id, experiment="signoff/submissions", status="FINISHED")
-            return self._add(model, copy, run_id, is_ours=True)
+            return self._add(model, copy, run_id, is_ours=True, tags={_ORIGIN: "submitted"})
 
     def _arrival(self, found: _Version) -> Arrival:
         run = self._runs.get(found.run_id or "")
@@ -282,7 +292,7 @@ class MemoryRegistry:
             model=found.model,
             version=int(found.number),
             made_at=found.made_at,
-            is_ours=found.is_ours or bool(run and run.key),
+            is_ours=_ORIGIN in found.tags or bool(run and run.key),
             named=(run.user,) if run is not None and run.user else (),
         )
 

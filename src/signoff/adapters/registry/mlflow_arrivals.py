@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 KEY_TAG = "signoff.key"
 """The tag that finds a training run again by its idempotency key."""
 _USER = "mlflow.user"
+_NOBODY = "unknown"
+"""Whom a run belongs to whose client did not say."""
 
 
 class MlflowArrivals:
@@ -68,7 +70,7 @@ class MlflowArrivals:
             made_at=datetime.fromtimestamp(int(found.creation_timestamp) / 1000, UTC),
             is_ready=found.status == "READY",
             is_ours=ORIGIN in found.tags or KEY_TAG in tags,
-            named=tuple(sorted({str(word) for word in words if word})),
+            named=tuple(sorted({str(word) for word in words if word and word != _NOBODY})),
         )
 
     def _run(self, found: MlflowVersion) -> Run | None:
