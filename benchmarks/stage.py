@@ -50,6 +50,8 @@ FIRST = 100_000_000_000
 ALICE = Person("alice", frozenset({Role.SUBMITTER}))
 BOB = Person("bob", frozenset({Role.APPROVER}))
 CAROL = Person("carol", frozenset({Role.APPROVER}))
+DAVE = Person("dave", frozenset({Role.VIEWER}))
+ERIN = Person("erin", frozenset({Role.ADMIN}))
 
 PIPELINE = """
 model: model-{number}
@@ -170,9 +172,16 @@ def copy_rows(connection: psycopg.Connection, table: Table, column: str, run_id:
 
 
 @contextmanager
-def home() -> Iterator[Path]:
-    """A throw-away SIGNOFF_HOME; its database is stopped and removed at the end, also when told to terminate."""
+def home(keep: Path | None = None) -> Iterator[Path]:
+    """A throw-away SIGNOFF_HOME, or `keep`; its database is stopped at the end, also when told to terminate.
+
+    The throw-away one is removed then, too.
+    """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    if keep is not None:
+        keep.mkdir(mode=0o711, parents=True, exist_ok=True)
+        yield keep
+        return
     with tempfile.TemporaryDirectory(prefix="signoff-bench-") as folder:
         path = Path(folder)
         try:
@@ -183,13 +192,13 @@ def home() -> Iterator[Path]:
 
 
 @contextmanager
-def stage() -> Iterator[Stage]:
-    """A running, migrated database with the cast in it."""
-    with home() as path, embedded.running(path) as owner:
+def stage(keep: Path | None = None) -> Iterator[Stage]:
+    """A running, migrated database with the cast in it; in the folder `keep`, where it stays for another time."""
+    with home(keep) as path, embedded.running(path) as owner:
         upgrade(owner, service_role=SERVICE_ROLE)
         made = Stage(path, owner.replace("user=signoff", f"user={SERVICE_ROLE}"), owner)
         with made.desk(2) as desk:
-            apply_people(desk, SYSTEM, Directory.of([ALICE, BOB, CAROL]), {})
+            apply_people(desk, SYSTEM, Directory.of([ALICE, BOB, CAROL, DAVE, ERIN]), {})
             apply_environments(desk, SYSTEM, {LOCAL.name: LOCAL})
         yield made
 
