@@ -21,6 +21,8 @@ from pathlib import Path
 
 from signoff.adapters.blobs.file import FileBlobs
 from signoff.adapters.deploy.alias import AliasDeployer
+from signoff.adapters.deploy.command import CommandDeployer
+from signoff.adapters.deploy.webhook import WebhookDeployer
 from signoff.adapters.notify.mail import MailNotifier
 from signoff.adapters.notify.webhook import WebhookNotifier
 from signoff.adapters.registry.copies import copy_model
@@ -184,7 +186,11 @@ def machinery_of(root: Path, url: str) -> Machinery:
         registry=registry,
         tracking=registry,
         runner=LocalRunner(),
-        deployers={"alias": AliasDeployer(registry)},
+        deployers={
+            "alias": AliasDeployer(registry),
+            "command": CommandDeployer(LocalRunner(), registry, pause=0.05),
+            "webhook": WebhookDeployer(Outbound(deadline=20), registry, lambda: datetime.now(UTC), pause=0.05),
+        },
         blobs=FileBlobs(root / "blobs"),
         work=work,
         clock=lambda: clock_of(root),
