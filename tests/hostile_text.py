@@ -1,4 +1,4 @@
-"""Markup in names, notes, comments, metric names and logs, put there as their writers would."""
+"""Markup in names, notes, comments, metric names, logs and a model card, put there as their writers would."""
 
 from __future__ import annotations
 
@@ -22,6 +22,28 @@ PAYLOADS = (
 )
 MARKDOWN = f"[{MARK}](javascript:window.{MARK}=1) ![{MARK}](https://evil.example/x.png) <{MARK}@evil.example>"
 EVERYTHING = "\n\n".join((*PAYLOADS, MARKDOWN))
+CARD = f"""\
+---
+license: "{MARK}<script>window.{MARK}=1</script>"
+datasets: ["<img src=x onerror=window.{MARK}=1>"]
+model-index:
+  - results:
+      - metrics: [{{name: "<svg onload=window.{MARK}=1>", value: 0.5}}]
+---
+# <script>window.{MARK}=1</script> of the card {MARK}
+
+{EVERYTHING}
+
+<{MARK} onclick=window.{MARK}=1>
+<!-- --!><script>window.{MARK}=1</script> -->
+
+| a | b |
+|---|---|
+| <script>window.{MARK}=1</script> | [x](data:text/html,<script>window.{MARK}=1</script>) |
+
+[ref]: javascript:window.{MARK}=1
+[a reference][ref] &#x6a;avascript:window.{MARK}=1 [tab](java\tscript:window.{MARK}=1)
+"""
 TESTED = """\
 model: fraud-detector
 steps:
@@ -44,13 +66,14 @@ class Story:
 
 
 def evaluate(task: Task, log: Log, _should_stop: Callable[[], str | None]) -> int:
-    """A test command that writes markup into its log, its metrics and its predictions."""
+    """A test command that writes markup into its log, its metrics, its predictions and a model card."""
     import json
 
     log.write((EVERYTHING + f"\n\x1b]8;;javascript:window.{MARK}=1\x1b\\{MARK}\x1b]8;;\x1b\\\n").encode())
     output = Path(task.environment["SIGNOFF_OUTPUT"])
     lines = [f"{n % 2},{n % 2},{'<script>window.xss7f3a=1</script>' if n % 3 else 'west'}" for n in range(300)]
     (output / "predictions.csv").write_text("\n".join(["y_true,y_pred,<img src=x onerror=xss7f3a>", *lines]) + "\n")
+    (output / "MODEL_CARD.md").write_text(CARD)
     metrics = {payload[:60]: 0.5 for payload in PAYLOADS}
     (output / "metrics.json").write_text(json.dumps(metrics))
     return 0

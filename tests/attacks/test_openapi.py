@@ -1,4 +1,4 @@
-"""Whatever fits the API's own description, and much that does not, sent as everybody: no bug, no undocumented answer.
+"""Whatever fits the API's own description, and much that does not, sent as everybody and by a stranger: no bug, no undocumented answer.
 
 Schemathesis makes the requests from the OpenAPI document. `make test` asks each route a few things, the roles taking
 turns; `make test-all` asks each route many as every role.
@@ -32,6 +32,8 @@ CHECKS: list[Any] = [
     response_headers_conformance,
     response_schema_conformance,
 ]
+STRANGER = "a stranger"
+"""Who sends no credential."""
 ENDLESS = "/api/v1/runs/{run_id}/events"
 """A stream, for which a client waits for ever; its refusals are tested beside it."""
 
@@ -49,7 +51,8 @@ def described(scene: Scene) -> Iterator[Any]:
 def attack(scene: Scene, operation: Any, who: str, mode: GenerationMode, examples: int) -> Counter[int]:
     """Send so many requests to the operation as `who`, and check every answer; the statuses."""
     statuses: Counter[int] = Counter()
-    headers = {"Authorization": f"Bearer {scene.house.secret(who)}", "Host": "testserver"}
+    credential = {"Authorization": f"Bearer {scene.house.secret(who)}"} if who != STRANGER else {}
+    headers = {**credential, "Host": "testserver"}
 
     @seed(20261122)
     @settings(
@@ -89,7 +92,7 @@ def test_no_request_breaks_the_server_or_is_answered_by_what_is_not_described(
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("who", ASKING)
+@pytest.mark.parametrize("who", [*ASKING, STRANGER])
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
 def test_no_request_of_anybody_breaks_the_server(scene: Scene, who: str, mode: GenerationMode) -> None:
     for operation in described(scene):

@@ -73,6 +73,8 @@ def test_no_page_takes_anybodys_words_for_markup(house: House, story: Story, who
         assert suspects(page.text, nonce) == [], path
         seen += story.mark in page.text
     assert seen >= 4, "nobody would have seen the markup at all"
+    card = browser.get(f"/runs/{story.run}/gates/approve").text.partition('id="card"')[2].partition("</section>")[0]
+    assert card.count(story.mark) > len(PAYLOADS), "the model card is not on the page"
 
 
 def test_what_a_page_does_not_draw_is_no_page(house: House, story: Story) -> None:

@@ -10,8 +10,10 @@ from signoff.domain.access import Do, Resource, authorize
 from signoff.domain.actor import Actor
 from signoff.domain.errors import NotFoundError
 from signoff.domain.evidence import Evidence, EvidenceFile
+from signoff.domain.model_card import ModelCard
 from signoff.service.desk import Desk
 from signoff.service.privacy import find_run_id
+from signoff.spec import model_card
 from signoff.store import evidence, runs
 
 LARGEST_PICTURE = 4 * 1024**2
@@ -62,6 +64,24 @@ def read_table(desk: Desk, found: Evidence, path: str | None) -> PictureTable | 
         )
     except (NotFoundError, OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def read_card(desk: Desk, found: Evidence) -> tuple[EvidenceFile, ModelCard] | None:
+    """The model card among the files of evidence that was read already, and what it says; None where there is none.
+
+    One that the step left goes before the one in the model's folder, as when it was judged.
+    """
+    kept = {file.path: file for file in found.files}
+    named = [f"{folder}{name}" for folder in ("", "model/") for name in model_card.FILES]
+    file = next((kept[path] for path in named if path in kept), None)
+    if file is None:
+        return None
+    try:
+        with desk.blobs.open(file.digest) as content:
+            text = content.read(model_card.LARGEST_BYTES + 1)
+    except (NotFoundError, OSError):
+        return None
+    return file, model_card.read_model_card(text, file.path.rsplit("/", 1)[-1])
 
 
 def _file(desk: Desk, actor: Actor, run_id: str, evidence_digest: str, path: str) -> EvidenceFile:

@@ -10,9 +10,10 @@ from urllib.parse import quote
 
 from signoff.domain.digits import number, percent, rows, signed, together
 from signoff.domain.evidence import CheckResult, CheckStatus, Evidence, Interval, Picture, SliceResult
+from signoff.domain.model_card import ModelCard, explain_missing
 from signoff.domain.scorecard import MetricRow, Tone, direction, lost, rows_of, worst_first
 from signoff.service.desk import Desk
-from signoff.service.evidence_files import PictureTable, read_table
+from signoff.service.evidence_files import PictureTable, read_card, read_table
 
 MOST_SLICES = 8
 _MOST_TABLE_ROWS = 200
@@ -78,6 +79,15 @@ class ShownPicture:
 
 
 @dataclass(frozen=True, slots=True)
+class ShownCard:
+    """A model card and where its file is; `missing` is what it does not say, in a sentence."""
+
+    card: ModelCard
+    address: str
+    missing: str
+
+
+@dataclass(frozen=True, slots=True)
 class ShownEvidence:
     """Everything of some evidence, ready for a template."""
 
@@ -92,6 +102,7 @@ class ShownEvidence:
     notes: tuple[str, ...]
     files: tuple[tuple[str, str, int], ...]
     rested_on: str
+    card: ShownCard | None
 
     @property
     def counts(self) -> dict[str, int]:
@@ -100,7 +111,7 @@ class ShownEvidence:
 
 
 def show(desk: Desk, run_id: str, found: Sequence[Evidence], *, pictures: bool = True) -> ShownEvidence:
-    """`found`, evidence of one version, as a page shows it."""
+    """`found`, evidence of one version, as a page shows it; without `pictures` for one that draws none, nor a card."""
     every = worst_first(one for item in found for one in item.slices)
     slices = [shown for one in every if (shown := _slice(one, _ends(one, every))) is not None]
     metrics = [_metric(row) for row in rows_of(found)]
@@ -125,7 +136,16 @@ def show(desk: Desk, run_id: str, found: Sequence[Evidence], *, pictures: bool =
             (file.path, file_address(run_id, item, file.path), file.size) for item in found for file in item.files
         ),
         rested_on=rested_on,
+        card=next((card for item in reversed(found) if pictures and (card := _card(desk, run_id, item))), None),
     )
+
+
+def _card(desk: Desk, run_id: str, item: Evidence) -> ShownCard | None:
+    found = read_card(desk, item)
+    if found is None:
+        return None
+    file, card = found
+    return ShownCard(card, file_address(run_id, item, file.path), explain_missing(card))
 
 
 def file_address(run_id: str, item: Evidence, path: str) -> str:
