@@ -139,13 +139,29 @@ def test_the_same_rules_hold_as_on_the_page(slack: Slack) -> None:
         (replace(ON_CHAT, step_up="passkey"), APPROVE_AND_DEPLOY),
         (ON_CHAT, APPROVE_AND_DEPLOY.replace("['bob']", "['bob'], checklist: ['I looked at the slices']")),
         (ON_CHAT, APPROVE_AND_DEPLOY.partition("  - name: deploy")[0]),
+        (ON_CHAT, APPROVE_AND_DEPLOY + "  - {name: serve, type: deployment, inputs: {environment: local}}\n"),
+        (ON_CHAT, APPROVE_AND_DEPLOY.replace("['bob']", "['bob'], step_up: passkey")),
     ],
-    ids=["not-allowed", "passkey", "checklist", "no-environment"],
+    ids=["not-allowed", "passkey", "checklist", "no-environment", "another-after-it", "passkey-of-the-step"],
 )
 def test_where_it_is_not_taken_there_is_only_the_link(house: House, environment: object, pipeline: str) -> None:
     with a_slack(house, environment) as slack:  # type: ignore[arg-type]
         _, message = opened(slack, pipeline)
         assert list(buttons(message)) == ["Review it"]
+
+
+def test_what_comes_after_somebody_else_was_asked_is_not_this_approvals(slack: Slack) -> None:
+    later = (
+        "  - {name: again, type: approval, inputs: {approvers: ['carol']}}\n"
+        "  - {name: serve, type: deployment, inputs: {environment: local}}\n"
+    )
+    _, message = opened(slack, APPROVE_AND_DEPLOY + later)
+    slack.link("bob", "U2")
+    slack.press("U2", button_of(slack.press("U2", button_of(message, "Approve")), "Approve this"))
+    assert [list(buttons(one)) for one in slack.messages() if "Review it" in buttons(one)] == [
+        ["Review it", "Approve"],
+        ["Review it"],
+    ]
 
 
 def test_where_it_is_not_taken_any_more_neither_question_nor_answer_is(slack: Slack) -> None:

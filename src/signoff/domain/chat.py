@@ -5,6 +5,7 @@ Values and rules only. How a service such as Slack proves who pressed is the ada
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -12,7 +13,7 @@ from enum import StrEnum
 from signoff.domain.environment import Environment
 from signoff.domain.errors import CannotDecideError, ConflictError, InvalidError, NotAuthenticatedError, NotFoundError
 from signoff.domain.gate import Gate, Verdict
-from signoff.domain.pipeline import Step
+from signoff.domain.pipeline import ApprovalStep, DeploymentStep, Pipeline
 from signoff.domain.protection import who_asks_for_passkey
 
 CODE_LASTS = timedelta(minutes=15)
@@ -137,20 +138,38 @@ def read_question(value: str) -> tuple[str, str]:
     return gate, digest
 
 
-def takes_chat(gate: Gate, step: Step, environment: Environment | None) -> bool:
-    """Whether an approval of this gate, which is of `step`, could be given in a chat."""
-    return why_not_in_chat(gate, step, environment) is None
+def takes_chat(gate: Gate, pipeline: Pipeline, environments: Mapping[str, Environment]) -> bool:
+    """Whether an approval of this gate of `pipeline` could be given in a chat."""
+    return why_not_in_chat(gate, pipeline, environments) is None
 
 
 def why_not_in_chat(
-    gate: Gate, step: Step, environment: Environment | None, verdict: Verdict = Verdict.APPROVE
+    gate: Gate, pipeline: Pipeline, environments: Mapping[str, Environment], verdict: Verdict = Verdict.APPROVE
 ) -> str | None:
-    """Why this verdict on this gate is not taken from a chat, in words; None when it is."""
+    """Why this verdict on this gate is not taken from a chat, in words; None when it is.
+
+    Every environment that the approval opens the way to has to take it, also those that come after the first.
+    """
     if verdict is not Verdict.APPROVE:
         return "only an approval can be given in a chat"
-    if environment is None or not environment.chat_approval:
-        place = gate.subject.environment
-        return f"{place} takes no approvals from a chat" if place else f"{gate.step} leads to no environment"
-    if (who := who_asks_for_passkey(step, environment)) is not None:
-        return f"{who} counts an approval only when a passkey confirms it"
+    if gate.subject.environment is None:
+        return f"{gate.step} leads to no environment"
+    step = pipeline.step(gate.step)
+    for place in (gate.subject.environment, *_places_after(pipeline, gate.step)):
+        environment = environments.get(place)
+        if environment is None or not environment.chat_approval:
+            return f"{place} takes no approvals from a chat"
+        if (who := who_asks_for_passkey(step, environment)) is not None:
+            return f"{who} counts an approval only when a passkey confirms it"
     return f"{gate.step} has a checklist" if gate.checklist else None
+
+
+def _places_after(pipeline: Pipeline, name: str) -> Iterator[str]:
+    """The environments that are deployed to after that step before anybody else is asked."""
+    is_deployed = False
+    for step in pipeline.steps[pipeline.position(name) + 1 :]:
+        if isinstance(step, DeploymentStep):
+            is_deployed = True
+            yield step.environment
+        elif isinstance(step, ApprovalStep) and is_deployed:
+            return

@@ -111,8 +111,7 @@ def _keepers(tx: Transaction, event: AuditEvent, directory: Directory, deciders:
 
 
 def _takes_chat(tx: Transaction, run: Run, gate: Gate) -> bool:
-    place = gate.subject.environment
-    return place is not None and takes_chat(gate, run.pipeline.step(gate.step), get_environments(tx).get(place))
+    return gate.subject.environment is not None and takes_chat(gate, run.pipeline, get_environments(tx))
 
 
 def who_is_asked(tx: Transaction, run: Run, gate: Gate, at: datetime) -> dict[str, str]:

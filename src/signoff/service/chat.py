@@ -147,8 +147,7 @@ def _ask(desk: Desk, actor: Actor, value: str) -> Reply:
         room = room_of(gate, directory, absence.list_present(tx, desk.clock()))
         absent = choose_for_whom(room, actor.name, before)
         check_can_decide(room, actor.name, Verdict.APPROVE, before, digest=digest, on_behalf_of=absent)
-        environment = get_environments(tx).get(gate.subject.environment or "")
-        why = why_not_in_chat(gate, run.pipeline.step(gate.step), environment)
+        why = why_not_in_chat(gate, run.pipeline, get_environments(tx))
         if why is not None:
             raise ChatRefusedError(f"{gate.step} is not decided in a chat: {why}.", "Decide on the page.")
         checks = _checks(tx, gate)

@@ -16,7 +16,6 @@ from signoff.domain.chat import QUESTION_LASTS, ChatRefusedError, why_not_in_cha
 from signoff.domain.deciding import check_can_decide, check_complete, choose_for_whom
 from signoff.domain.errors import ConflictError, GateClosedError, NotFoundError, StepUpRequiredError
 from signoff.domain.gate import Decision, Evaluation, Gate, GateStatus, Reason, Verdict, evaluate
-from signoff.domain.pipeline import Step
 from signoff.domain.protection import who_asks_for_passkey
 from signoff.domain.run import Run
 from signoff.domain.standing import decision_of, room_of
@@ -84,7 +83,7 @@ def decide_gate(desk: Desk, actor: Actor, run_id: str, step: str, said: Verdicts
         absent = choose_for_whom(room, actor.name, before, said.on_behalf_of)
         check_can_decide(room, actor.name, said.verdict, before, digest=said.digest, on_behalf_of=absent)
         check_complete(gate, said.verdict, said.comment, said.ticked)
-        passkey = _confirmed(desk, tx, actor, run.pipeline.step(gate.step), gate, said, absent)
+        passkey = _confirmed(desk, tx, actor, run, gate, said, absent)
         decision = Decision(
             id=secrets.token_hex(8),
             by=actor.name,
@@ -146,17 +145,17 @@ def ask_in_chat(tx: Transaction, actor: Actor, gate: Gate, said: Verdicts, absen
 
 
 def _confirmed(
-    desk: Desk, tx: Transaction, actor: Actor, step: Step, gate: Gate, said: Verdicts, absent: str | None
+    desk: Desk, tx: Transaction, actor: Actor, run: Run, gate: Gate, said: Verdicts, absent: str | None
 ) -> str | None:
     """The passkey that confirmed the decision; None where none is asked for."""
-    environment = get_environments(tx).get(gate.subject.environment or "")
+    environments = get_environments(tx)
     if actor.credential is Credential.CHAT:
-        why = why_not_in_chat(gate, step, environment, said.verdict)
+        why = why_not_in_chat(gate, run.pipeline, environments, said.verdict)
         if why is not None:
             raise ChatRefusedError(f"{gate.step} is not decided in a chat: {why}.", "Decide on the page.")
         _check_asked_in_chat(tx, actor, gate, replace(said, on_behalf_of=absent), at=desk.clock())
         return None
-    who = who_asks_for_passkey(step, environment)
+    who = who_asks_for_passkey(run.pipeline.step(gate.step), environments.get(gate.subject.environment or ""))
     if who is None or said.verdict is not Verdict.APPROVE:
         return None
     if said.confirmation is None:
