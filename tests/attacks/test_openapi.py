@@ -1,7 +1,7 @@
-"""Whatever fits the API's own description, and much that does not, sent as everybody and by a stranger: no bug, no undocumented answer.
+"""Whatever fits the API's own description, and much that does not, sent as everybody: no bug, no undocumented answer.
 
-Schemathesis makes the requests from the OpenAPI document. `make test` asks each route a few things, the roles taking
-turns; `make test-all` asks each route many as every role.
+By a stranger without a credential, too. Schemathesis makes the requests from the OpenAPI document. `make test` asks
+each route a few things, the roles taking turns; `make test-all` asks each route many as every role.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
@@ -95,7 +95,11 @@ class OidcProvider:
         endpoint = self._endpoint("token_endpoint")
         try:
             answer = self.outbound.ask(
-                "POST", endpoint, body=urlencode(form).encode(), headers=headers, is_configured=True
+                "POST",
+                endpoint,
+                body=urlencode(form).encode(),
+                headers=headers,
+                is_configured=self._is_named(endpoint),
             )
         except UnavailableError as error:
             if "HTTP 4" in error.what:
@@ -167,13 +171,17 @@ class OidcProvider:
         found = self._read("keys", self._endpoint("jwks_uri"), again=again)
         return KeySet.import_key_set(found)
 
+    def _is_named(self, url: str) -> bool:
+        """Whether `url` is at the issuer, which the administrator named; where its document leads, nobody did."""
+        return urlsplit(url)[:2] == urlsplit(self.issuer)[:2]
+
     def _read(self, what: str, url: str, *, again: bool = False) -> Any:
         """What the provider says at `url`, kept for an hour."""
         with self._reading:
             at, found = self._known.get(what, (0.0, None))
             if found is not None and not again and time.monotonic() < at + _KEPT_S:
                 return found
-            found = _object(self.outbound.get(url, is_configured=True).body)
+            found = _object(self.outbound.get(url, is_configured=self._is_named(url)).body)
             self._known[what] = (time.monotonic(), found)
             return found
 
