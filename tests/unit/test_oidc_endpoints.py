@@ -41,9 +41,10 @@ def test_a_provider_on_a_private_address_that_was_named_is_asked(issuer: Issuer)
 def test_its_document_leads_to_no_other_private_address(issuer: Issuer, inside: Issuer, name: str) -> None:
     issuer.description[name] = f"{inside.address}/keys"
     found = provider(issuer)
+    asks = {
+        "jwks_uri": found._keys,
+        "token_endpoint": lambda: found.redeem("http://here/back", code="c", nonce="n", verifier="v"),
+    }
     with pytest.raises(AddressRefusedError):
-        if name == "jwks_uri":
-            found._keys()
-        else:
-            found.redeem("http://here/back", code="c", nonce="n", verifier="v")
+        asks[name]()
     assert inside.asked == []
