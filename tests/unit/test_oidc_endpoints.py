@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -41,7 +41,7 @@ def test_a_provider_on_a_private_address_that_was_named_is_asked(issuer: Issuer)
 def test_its_document_leads_to_no_other_private_address(issuer: Issuer, inside: Issuer, name: str) -> None:
     issuer.description[name] = f"{inside.address}/keys"
     found = provider(issuer)
-    asks = {
+    asks: dict[str, Callable[[], object]] = {
         "jwks_uri": found._keys,
         "token_endpoint": lambda: found.redeem("http://here/back", code="c", nonce="n", verifier="v"),
     }
