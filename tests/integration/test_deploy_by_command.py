@@ -13,7 +13,8 @@ import structlog
 from deploying_scene import ROLLBACK, SECRET, Outside, deployed, log
 from factories import CAST, MODEL
 from glass import GLASS, LEADS, ask, get, later
-from house import APPROVE_AND_DEPLOY, House, made
+from house import APPROVE_AND_DEPLOY, STAGING, House, made
+from page_browser import Browser
 from signoff.adapters.deploy.command import CommandDeployer
 from signoff.adapters.runner.local import Limits, LocalRunner
 from signoff.domain.deployer import SecretReference
@@ -235,6 +236,25 @@ def test_an_emergency_and_the_return_from_it_go_by_the_command(house: House, out
     assert outside.seen("deploy")[-1]["SIGNOFF_KIND"] == "rollback"
 
 
-def test_what_the_pages_show_of_a_run_leads_to_the_log_of_its_deployment(house: House, outside: Outside) -> None:
+def test_the_run_page_leads_to_the_log_of_a_deployment_that_wrote_one(house: House, outside: Outside) -> None:
     run_id = deployed(house)
-    assert "deploy of 1" in log(house, run_id)
+    house.environments(outside.environment("production"), STAGING)
+    by_alias = house.submit(APPROVE_AND_DEPLOY.replace("production", "staging"))
+    house.decide("bob", by_alias, "approve")
+    assert house.status(by_alias) == "succeeded"
+    dave = Browser(house).sign_in("dave")
+    path = f"/runs/{run_id}/logs/deploy?attempt=1"
+    assert f'href="{path}"' in dave.get(f"/runs/{run_id}").text
+    assert "deploy of 1" in dave.get(path).text
+    assert "/logs/deploy" not in dave.get(f"/runs/{by_alias}").text
+
+
+def test_whoever_reads_an_environment_sees_names_and_no_value_of_what_its_command_gets(
+    house: House, outside: Outside
+) -> None:
+    body = made(house.as_("dave").get("/environments/production"))
+    shown = body["deployer"]
+    assert (shown["type"], shown["env"], shown["secrets"]) == ("command", ["ADDRESS", "REGION"], ["TOKEN"])
+    assert shown["run"][-1] == str(outside.root)
+    assert "eu-west-1" not in str(body)
+    assert "a command deploys" in Browser(house).sign_in("dave").get("/settings").text

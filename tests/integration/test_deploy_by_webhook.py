@@ -171,6 +171,12 @@ def test_a_secret_that_cannot_be_one_signs_nothing(house: House, service: Servic
     assert service.requests == []
 
 
+def test_whoever_reads_an_environment_sees_the_host_that_is_asked_and_no_path(house: House, service: Service) -> None:
+    shown = made(house.as_("dave").get("/environments/production"))["deployer"]
+    assert (shown["type"], shown["url"], shown["has_health_url"]) == ("webhook", "http://127.0.0.1", True)
+    assert "/deploy" not in str(shown)
+
+
 def test_a_rollback_by_hand_is_another_deployment_by_the_service(house: House, service: Service) -> None:
     deployed(house)
     deployed(house)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from factories import a_rule
+from signoff.domain.deployer import CommandSpec, SecretReference, WebhookSpec
 from signoff.domain.environment import LOCAL, BreakGlass, DeployerSpec, Environment, Freeze, Requirements
 from signoff.domain.environment_changes import describe_changes
 from signoff.domain.span import span
@@ -93,3 +95,59 @@ def test_a_window_holds_from_its_first_moment_and_not_at_its_last() -> None:
 @pytest.mark.parametrize(("seconds", "words"), [(0, "0s"), (90, "1m30s"), (86400, "1d"), (90061, "1d1h1m1s")])
 def test_a_length_of_time_is_told_as_the_files_write_it(seconds: int, words: str) -> None:
     assert span(timedelta(seconds=seconds)) == words
+
+
+def by_command(**more: Any) -> Environment:
+    deployer = DeployerSpec("command", command=CommandSpec(("/opt/deploy.sh",), **more))
+    return replace(PRODUCTION, deployer=deployer)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"rollback": ("/opt/back.sh", "now")}, "goes back by `/opt/back.sh now` instead of nothing"),
+        ({"health": ("/opt/health.sh",)}, "asks for health by `/opt/health.sh` instead of nothing"),
+        ({"env": {"REGION": "eu-west-1"}}, "gives the command another REGION"),
+        ({"secrets": {"TOKEN": SecretReference(file="/run/token"), "KEY": SecretReference(env="KEY_2")}},
+         "takes KEY from the worker's variable KEY_2, TOKEN from the file /run/token"),
+        ({"timeout": timedelta(minutes=3)}, "a deployment may take 3m instead of 10m"),
+    ],
+)  # fmt: skip
+def test_every_change_of_a_command_has_its_words(change: dict[str, Any], words: str) -> None:
+    assert changes(by_command(), by_command(**change)) == (f"production: {words}",)
+
+
+def by_webhook(url: str = "https://deployer.example.com/a-key", **more: Any) -> Environment:
+    spec = WebhookSpec(url, more.pop("secret", SecretReference(file="/run/secret")), **more)
+    return replace(PRODUCTION, deployer=DeployerSpec("webhook", webhook=spec))
+
+
+@pytest.mark.parametrize(
+    ("after", "words"),
+    [
+        (by_webhook("https://other.example.com/"),
+         "asks https://other.example.com instead of https://deployer.example.com"),
+        (by_webhook("https://deployer.example.com/another-key"), "asks another address of https://deployer.example.com"),
+        (by_webhook(secret=SecretReference(env="KEY")), "signs with the secret in the worker's variable KEY"),
+        (by_webhook(health_url="https://a.example.com/"), "asks another address for health"),
+        (by_webhook(timeout=timedelta(minutes=3)), "a deployment may take 3m instead of 10m"),
+    ],
+)  # fmt: skip
+def test_every_change_of_a_webhook_has_its_words_without_its_address(after: Environment, words: str) -> None:
+    assert changes(by_webhook(), after) == (f"production: {words}",)
+    assert "a-key" not in words
+
+
+def test_what_deploys_to_a_new_environment_is_said() -> None:
+    assert describe_changes({}, {"production": by_command()})[:2] == (
+        "production is new",
+        "production: deploys by `/opt/deploy.sh`",
+    )
+    assert describe_changes({}, {"production": by_webhook()})[1:3] == (
+        "production: asks https://deployer.example.com",
+        "production: signs with the secret in the file /run/secret",
+    )
+    assert changes(PRODUCTION, by_command()) == (
+        "production: is deployed by command instead of alias",
+        "production: deploys by `/opt/deploy.sh`",
+    )

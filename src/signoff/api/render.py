@@ -9,7 +9,7 @@ from typing import Any
 
 from signoff.api.render_evidence import evidence_body
 from signoff.domain.audit import AuditEvent
-from signoff.domain.environment import BreakGlass, Deployment, Environment
+from signoff.domain.environment import BreakGlass, DeployerSpec, Deployment, Environment
 from signoff.domain.evidence import to_plain
 from signoff.domain.explanation import Explanation
 from signoff.domain.gate import Gate
@@ -220,15 +220,10 @@ def model_body(found: ModelView) -> catalogue.ModelBody:
 
 def environment_body(found: Environment, live: Sequence[Deployment], now: datetime) -> catalogue.EnvironmentBody:
     """An environment with what is live in it, and whether it is frozen `now`."""
-    deployer = found.deployer
     require = {"measured": found.require.measured, "checks_passed": found.require.checks_passed}
     return catalogue.EnvironmentBody(
         name=found.name,
-        deployer={
-            "type": deployer.type,
-            "alias": deployer.alias,
-            "health_timeout": deployer.health_timeout.total_seconds(),
-        },
+        deployer=_deployer(found.deployer),
         rules=[asdict(rule) for rule in found.rules],
         require={**require, "from": found.require.came_from},
         max_age_seconds=found.max_age.total_seconds() if found.max_age else None,
@@ -242,6 +237,24 @@ def environment_body(found: Environment, live: Sequence[Deployment], now: dateti
         self_heal=found.self_heal,
         live=[deployment_body(deployment) for deployment in live],
     )
+
+
+def _deployer(found: DeployerSpec) -> dict[str, Any]:
+    """How it is deployed to: of what a command is given the names, of an address the host."""
+    shown: dict[str, Any] = {
+        "type": found.type,
+        "alias": found.alias,
+        "health_timeout": found.health_timeout.total_seconds(),
+    }
+    if found.command is not None:
+        command = found.command
+        shown |= {"run": list(command.run), "rollback": list(command.rollback), "health": list(command.health)}
+        shown |= {"env": sorted(command.env), "secrets": sorted(command.secrets)}
+        shown["timeout"] = command.timeout.total_seconds()
+    if found.webhook is not None:
+        shown |= {"url": found.webhook.shown_url, "has_health_url": found.webhook.health_url is not None}
+        shown["timeout"] = found.webhook.timeout.total_seconds()
+    return shown
 
 
 def _break_glass(glass: BreakGlass | None) -> dict[str, Any] | None:

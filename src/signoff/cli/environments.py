@@ -81,7 +81,7 @@ def show(
     if screen.is_json:
         screen.document(found)
         return Exit.DONE
-    details = ", ".join(f"{key} {value}" for key, value in found.deployer.items() if key != "type")
+    details = ", ".join(f"{key} {_plain(value)}" for key, value in found.deployer.items() if key != "type" and value)
     screen.say(f"[bold]{safe(found.name)}[/]  deployed by {safe(found.deployer.get('type', '?'))} ({safe(details)})")
     for demand in _demands(found) or ["nothing beyond the pipeline's own rules"]:
         screen.say(f"  demands {safe(demand)}")
@@ -100,6 +100,11 @@ def show(
     for live in found.live:
         _show_live(screen, live)
     return Exit.DONE
+
+
+def _plain(value: object) -> str:
+    """A value of a deployer as one would write it: a command is its words."""
+    return f"`{' '.join(map(str, value))}`" if isinstance(value, list) else str(value)
 
 
 @app.command
