@@ -61,6 +61,21 @@ def test_an_address_may_come_from_standard_input(
     assert "token" not in said.out
 
 
+@pytest.mark.parametrize(
+    ("address", "kind"),
+    [
+        ("https://hooks.slack.com/services/T1/B1/token", "slack"),
+        ("https://hooks.slack.com.example.org/services/T1/B1/token", "webhook"),
+        ("http://hooks.slack.com/services/T1/B1/token", "webhook"),
+        ("slack://T1/B2/token", "chat"),
+    ],
+)
+def test_what_an_address_is_follows_from_how_it_looks(type_: Type, server: FakeServer, address: str, kind: str) -> None:
+    server.routes["POST", "/targets"] = MadeTargetBody(**a_target(kind=kind))
+    assert type_("target", "add", "team", address).status == 0
+    assert server.body("POST", "/targets")["kind"] == kind
+
+
 def test_a_test_waits_for_the_answer_and_says_it(type_: Type, server: FakeServer) -> None:
     server.routes["POST", "/targets/team/test"] = a_delivery(status="waiting", answer="")
     server.routes["GET", "/deliveries/d1"] = [a_delivery(status="waiting", answer=""), a_delivery()]

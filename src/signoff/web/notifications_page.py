@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import time
 from typing import Annotated
 from zoneinfo import available_timezones
@@ -66,7 +67,7 @@ def choose(
 
 
 def _page(
-    request: Request, desk: Desk, actor: Actor, typed: dict[str, object], problem: SignoffError | None = None
+    request: Request, desk: Desk, actor: Actor, typed: Mapping[str, object], problem: SignoffError | None = None
 ) -> Response:
     me = next((one.person for one in people.list_people(desk, actor) if one.person.name == actor.name), None)
     return render(
