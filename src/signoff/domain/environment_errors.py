@@ -21,3 +21,9 @@ class EnvironmentInUseError(ConflictError):
     """Something is live in an environment that would be removed, or a run on its way needs it."""
 
     code = "environment_in_use"
+
+
+class EnvironmentsChangedError(ConflictError):
+    """Somebody else changed the environments since the file that is sent was begun."""
+
+    code = "environments_changed"

@@ -39,7 +39,7 @@ def uses(tx: Transaction, removed: Iterable[str]) -> list[SignoffError]:
     names = sorted(removed)
     if not names:
         return []
-    there = deployments.list_deployments(tx, statuses=[DeploymentStatus.LIVE, DeploymentStatus.DEPLOYING])
+    there = deployments.list_deployments(tx, statuses=[DeploymentStatus.LIVE, DeploymentStatus.DEPLOYING], limit=_MOST)
     on_their_way = runs.list_runs(tx, statuses=[status.value for status in _ON_THEIR_WAY], limit=_MOST)
     found: list[SignoffError] = []
     for name in names:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -14,19 +14,21 @@ from signoff.domain.actor import Actor
 from signoff.domain.audit import Event
 from signoff.domain.environment import LOCAL, Environment
 from signoff.domain.environment_changes import describe_changes
-from signoff.domain.environment_errors import EnvironmentsFileError
-from signoff.domain.errors import EnvironmentUnknownError
+from signoff.domain.environment_errors import EnvironmentsChangedError, EnvironmentsFileError
+from signoff.domain.errors import EnvironmentUnknownError, SignoffError
 from signoff.domain.gate import Gate
 from signoff.domain.run import Run
+from signoff.domain.version import digest_bytes
 from signoff.engine.jobs import wake_run
 from signoff.engine.settling import settle
 from signoff.service.desk import Desk, happened
 from signoff.service.environment_use import stuck_gates, uses
-from signoff.spec import Problem, read_environments
+from signoff.spec import Problem, read_environments, write_environments
 from signoff.store import gates, people, runs
 from signoff.store.database import Transaction
 from signoff.store.environments import (
     find_file_digest,
+    get_environments,
     list_environments_versions,
     lock_environments,
     set_environments,
@@ -48,6 +50,21 @@ class Applied:
     def is_changed(self) -> bool:
         """Whether anything is another than before."""
         return bool(self.changes)
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What applying a file would do: what is wrong with it, what it would change, which gates, what is in the way."""
+
+    problems: tuple[Problem, ...] = ()
+    changes: tuple[str, ...] = ()
+    gates: tuple[str, ...] = ()
+    refusals: tuple[SignoffError, ...] = ()
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether the file can be read; there may be warnings."""
+        return not any(problem.is_error for problem in self.problems)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,22 +100,59 @@ def apply_environments(
         return _apply(tx, actor, at, former, {LOCAL.name: LOCAL, **environments}, force=force)
 
 
+def get_environments_file(desk: Desk, actor: Actor) -> tuple[str, str]:
+    """The environments there are as a file, and its digest: who applies another one says what they had seen."""
+    authorize(actor, Do.ADMINISTER)
+    with desk.database.read() as tx:
+        return _written(get_environments(tx))
+
+
+def try_environments_file(desk: Desk, actor: Actor, text: str, *, filename: str = "environments.yaml") -> Trial:
+    """What `apply_environments_file` would do with this file; nothing is kept."""
+    authorize(actor, Do.ADMINISTER)
+    with desk.database.read() as tx:
+        former, directory = get_environments(tx), people.get_directory(tx)
+        following, problems = read_environments(text, filename=filename, directory=directory)
+        if following is None:
+            return Trial(problems)
+        waiting = _guarding(tx, _with_other_rules(former, following), hold=False)
+        refusals = _refusals(tx, former, following, waiting)
+    gates = tuple(_named(run, gate) for run, gate in waiting if gate.subject.environment in following)
+    return Trial(problems, describe_changes(former, following), gates, tuple(refusals))
+
+
 def apply_environments_file(
-    desk: Desk, actor: Actor, text: str, *, filename: str = "environments.yaml", force: bool = False
+    desk: Desk,
+    actor: Actor,
+    text: str,
+    *,
+    filename: str = "environments.yaml",
+    force: bool = False,
+    why: str = "",
+    seen: str | None = None,
 ) -> Applied:
     """Make the environments of this file the ones there are; those that it does not name are removed.
 
+    `why` is kept beside what was changed. `seen` is the digest of the file that somebody edited, where they edited the
+    one there was.
+
     Raises:
         EnvironmentsFileError: with every problem of the file.
+        EnvironmentsChangedError: somebody else applied another one since it was `seen`.
         StuckGateError, EnvironmentInUseError: as `apply_environments`.
     """
     authorize(actor, Do.ADMINISTER)
     at = desk.clock()
     with desk.database.begin() as tx:
         former = lock_environments(tx, at=at)
+        if seen is not None and seen != _written(former)[1]:
+            raise EnvironmentsChangedError(
+                "Somebody else changed the environments since this page was opened.",
+                "Look at what yours would change now, and apply it if it still should.",
+            )
         found, problems = read_environments(text, filename=filename, directory=people.get_directory(tx))
         following = _sound(found, problems, filename)
-        applied = _apply(tx, actor, at, former, following, force=force)
+        applied = _apply(tx, actor, at, former, following, force=force, why=why)
     return replace(applied, warnings=problems)
 
 
@@ -176,15 +230,14 @@ def _apply(
     following: Mapping[str, Environment],
     *,
     force: bool,
+    why: str = "",
 ) -> Applied:
     """Check what waits, write the next version, and give the gates that wait their new rules."""
     changes = describe_changes(former, following)
     if not changes:
         return Applied()
-    directory = people.get_directory(tx)
-    waiting = _guarding(tx, [name for name in former if _rules(former, name) != _rules(following, name)])
-    removed = former.keys() - following.keys()
-    refusals = [*stuck_gates([gate for _, gate in waiting], following, directory), *uses(tx, removed)]
+    waiting = _guarding(tx, _with_other_rules(former, following), hold=True)
+    refusals = _refusals(tx, former, following, waiting)
     if refusals and not force:
         kind = type(refusals[0])
         more = "" if len(refusals) == 1 else f" ({len(refusals) - 1} more.)"
@@ -193,6 +246,8 @@ def _apply(
     detail: dict[str, Any] = {"environments": sorted(following), "changes": list(changes), "forced": bool(despite)}
     if despite:
         detail["despite"] = list(despite)
+    if why:
+        detail["why"] = why
     applied = happened(Event.ENVIRONMENTS_APPLIED, actor, at, **detail)
     set_environments(tx, following, by=actor.name, at=at, audit=[applied])
     taken = tuple(
@@ -214,11 +269,31 @@ def _freeze(environments: Mapping[str, Environment], name: str) -> tuple[Any, ..
     return environments[name].freeze if name in environments else ()
 
 
-def _guarding(tx: Transaction, names: Iterable[str]) -> list[tuple[Run, Gate]]:
-    """The gates that wait and carry the rules of one of these environments, each held with its run."""
+def _written(environments: Mapping[str, Environment]) -> tuple[str, str]:
+    text = write_environments(environments)
+    return text, digest_bytes(text.encode())
+
+
+def _with_other_rules(former: Mapping[str, Environment], following: Mapping[str, Environment]) -> list[str]:
+    return [name for name in former if _rules(former, name) != _rules(following, name)]
+
+
+def _refusals(
+    tx: Transaction,
+    former: Mapping[str, Environment],
+    following: Mapping[str, Environment],
+    waiting: Sequence[tuple[Run, Gate]],
+) -> list[SignoffError]:
+    """What is in the way: gates that would be stuck, and environments that are needed and would be gone."""
+    stuck = stuck_gates([gate for _, gate in waiting], following, people.get_directory(tx))
+    return [*stuck, *uses(tx, former.keys() - following.keys())]
+
+
+def _guarding(tx: Transaction, names: Iterable[str], *, hold: bool) -> list[tuple[Run, Gate]]:
+    """The gates that wait and carry the rules of one of these environments; with `hold` each held with its run."""
     found = []
     for waiting in gates.list_gates_before(tx, set(names)):
-        run = runs.lock_run(tx, waiting.run_id)
+        run = runs.lock_run(tx, waiting.run_id) if hold else runs.get_run(tx, waiting.run_id)
         gate = run.open_gate
         if gate is not None and run.pipeline.is_last_gate_before_deployment(run.pipeline.position(gate.step)):
             found.append((run, gate))
@@ -240,4 +315,8 @@ def _take_over(
     gate = gates.set_environment_rules(tx, gate, rules, audit=[changed])
     closed = partial(happened, Event.GATE_CLOSED, actor, at, run.id, run.model, **about)
     settle(tx, run, gate, at=at, closed=lambda status: closed(status=status.value))
+    return _named(run, gate)
+
+
+def _named(run: Run, gate: Gate) -> str:
     return f"{gate.step} of run {run.id}"

@@ -31,7 +31,7 @@ def list_inbox(desk: Desk, actor: Actor, *, limit: int = 100) -> list[InboxLine]
     """
     authorize(actor, Do.READ)
     with desk.database.read() as tx:
-        hall = hall_of(desk, tx)
+        hall = hall_of(tx, desk.clock())
         hidden = hidden_models(tx, actor)
         references = hall.references(actor.name)
         named = gates.list_open_gates(tx, references=references, undecided_by=actor.name, limit=limit)

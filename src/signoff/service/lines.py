@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from signoff.domain.absence import Delegation
 from signoff.domain.actor import GROUP_PREFIX, Directory
@@ -20,7 +21,6 @@ from signoff.domain.standing import Room, room_of
 from signoff.domain.status import ModelStatus, model_status
 from signoff.engine.gates import earlier_approvals
 from signoff.service.decisions import GateView
-from signoff.service.desk import Desk
 from signoff.store import absence, deployments, gates, people, revocations
 from signoff.store.database import Transaction
 
@@ -57,9 +57,9 @@ class Hall:
         return [*names, *sorted(groups)]
 
 
-def hall_of(desk: Desk, tx: Transaction) -> Hall:
+def hall_of(tx: Transaction, now: datetime) -> Hall:
     """The hall as it is now."""
-    return Hall(people.get_directory(tx), tuple(absence.list_present(tx, desk.clock())))
+    return Hall(people.get_directory(tx), tuple(absence.list_present(tx, now)))
 
 
 def gate_view(tx: Transaction, run: Run, gate: Gate, decided: Sequence[Decision], directory: Directory) -> GateView:

@@ -47,7 +47,7 @@ def get_review(desk: Desk, actor: Actor, run_id: str, step: str) -> Review:
         authorize(actor, Do.READ, Resource(run.model))
         gate = find_gate(run, step)
         newest = audit.find_newest(tx, run.id)
-        hall = hall_of(desk, tx)
+        hall = hall_of(tx, desk.clock())
         view = view_of(tx, run, hall)
         known = next(found for found in view.gates if found.gate.id == gate.id)
         explanation = explain(hall.room(gate), known.evaluation, known.decisions, actor.name)

@@ -45,7 +45,7 @@ def get_run(desk: Desk, actor: Actor, run_id: str) -> RunView:
     with desk.database.read() as tx:
         run = runs.get_run(tx, find_run_id(tx, actor, run_id))
         authorize(actor, Do.READ, Resource(run.model))
-        return view_of(tx, run, hall_of(desk, tx))
+        return view_of(tx, run, hall_of(tx, desk.clock()))
 
 
 def view_of(tx: Transaction, run: Run, hall: Hall) -> RunView:
@@ -80,7 +80,7 @@ def list_runs(
     """Runs, newest first. `waiting_on` is a person: the runs whose open gate they can decide about now."""
     authorize(actor, Do.READ)
     with desk.database.read() as tx:
-        hall = hall_of(desk, tx)
+        hall = hall_of(tx, desk.clock())
         ids = None
         if waiting_on is not None:
             references = hall.references(waiting_on)
@@ -118,7 +118,7 @@ def explain_gate(
         run = runs.get_run(tx, find_run_id(tx, actor, run_id))
         authorize(actor, Do.READ, Resource(run.model))
         gate = find_gate(run, step)
-        hall = hall_of(desk, tx)
+        hall = hall_of(tx, desk.clock())
         view = gate_view(tx, run, gate, gates.list_decisions(tx, [gate.id])[gate.id], hall.people)
         also = [person] if person is not None else []
         return gate, explain(hall.room(gate), view.evaluation, view.decisions, *also)

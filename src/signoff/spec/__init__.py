@@ -5,6 +5,7 @@ and PyYAML (when the first file is read) only; `service`, `cli` and `bootstrap` 
 """
 
 from signoff.spec.environments import read_environments
+from signoff.spec.environments_file import write_environments
 from signoff.spec.known import Known
 from signoff.spec.model_card import read_model_card
 from signoff.spec.people import read_people
@@ -20,4 +21,5 @@ __all__ = [
     "read_model_card",
     "read_people",
     "read_pipeline",
+    "write_environments",
 ]
