@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import itertools
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from httpx2 import Response
@@ -60,7 +61,7 @@ def send_hook(
     delivery: str | None = None,
     secret: str = HOOK_SECRET,
     seconds: float = 0.0,
-    **headers: str,
+    headers: Mapping[str, str] | None = None,
 ) -> Response:
     """What the server answers to this event, signed `seconds` from now."""
     body = event if isinstance(event, bytes) else json.dumps(event).encode()
@@ -69,5 +70,5 @@ def send_hook(
     signed = hmac.new(secret.encode(), f"{delivery}.{sent}.".encode() + body, hashlib.sha256).digest()
     signature = f"v1,{base64.b64encode(signed).decode()}"
     own = {"X-MLflow-Delivery-Id": delivery, "X-MLflow-Timestamp": sent, "X-MLflow-Signature": signature}
-    answer: Response = house.client.post("/api/v1/hooks/mlflow", content=body, headers=own | headers)
+    answer: Response = house.client.post("/api/v1/hooks/mlflow", content=body, headers={**own, **(headers or {})})
     return answer

@@ -54,7 +54,7 @@ def test_a_hook_that_is_not_signed_with_the_servers_secret_is_refused(house: Hou
     assert "SIGNOFF_MLFLOW_WEBHOOK_SECRET" in said
     refused(house.client.post("/api/v1/hooks/mlflow", json=event_of(MODEL)), 401, "hook_refused")
     tampered = {"X-MLflow-Delivery-Id": "another"}
-    refused(send_hook(house, event_of(MODEL), **tampered), 401, "hook_refused")
+    refused(send_hook(house, event_of(MODEL), headers=tampered), 401, "hook_refused")
     assert house.take_jobs() == []
 
 
