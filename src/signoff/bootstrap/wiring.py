@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +27,7 @@ from signoff.adapters.notify.webhook import WebhookNotifier
 from signoff.adapters.registry.mlflow import MlflowRegistry
 from signoff.adapters.runner.local import Limits, LocalRunner
 from signoff.adapters.runner.snapshot import unpack
+from signoff.bootstrap.scratch import take_scratch
 from signoff.domain.account import Admission
 from signoff.domain.errors import ConfigurationError
 from signoff.domain.secret import reveal
@@ -193,7 +193,7 @@ def wire_desk(settings: Settings) -> Iterator[Desk]:
 def wire_machinery(settings: Settings, *, concurrency: int) -> Iterator[Machinery]:
     """What a worker works with."""
     with open_database(settings, connections=concurrency + NOTIFY_CONCURRENCY + 4) as database:
-        work = _work(settings, f"worker-{socket.gethostname()}-{os.getpid()}")
+        work = take_scratch(settings.home / "work", f"worker-{socket.gethostname()}-")
         registry = _registry(settings, work)
         runner = LocalRunner(Limits(memory=settings.step_memory_limit))
         blobs = _blobs(settings)
