@@ -54,6 +54,8 @@ NOT_USE_CASES = {
         "a part of others, in their transaction, about the person they decided on",
     ),
     "evidence_files.read_table": "of evidence that a use-case gave, which asked",
+    "evidence_files.read_card": "of evidence that a use-case gave, which asked",
+    "privacy.resolve_seen": "asks whether the actor may know of the model; what they may do with it, its callers ask",
     "tokens.add_token": "a part of others, in their transaction, with the owner they decided on",
 }
 

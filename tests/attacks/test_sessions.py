@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from every_route import REST, Scene
 from house import House, made, refused
 from page_browser import Browser
-from signoff.domain.account import SESSION_IDLE
-from signoff.domain.account_errors import LinkUnknownError
+from signoff.domain.account import SESSION_IDLE, Method
+from signoff.domain.account_errors import LinkUnknownError, StaleSignInError
 from signoff.domain.actor import Credential
-from signoff.service.accounts import find_link, make_link, use_link
+from signoff.ports import Vouched
+from signoff.service.accounts import find_link, make_link, set_password, use_link
 from signoff.service.credentials import new_secret
+from signoff.service.devices import decide_device
+from signoff.service.passkeys import begin_adding
+from signoff.service.sessions import authenticate, open_session
+from signoff.service.single_sign_on import begin_connecting, connect_identity, disconnect_identity
 
 PASSWORD = "seven quiet herons wade"
 
@@ -39,6 +46,25 @@ def test_a_session_that_was_planted_before_signing_in_is_worth_nothing_after(hou
         thief = Browser(house)
         plant(thief, planted)
         assert "bob" not in thief.get("/account").text
+
+
+def test_a_session_that_was_stolen_an_hour_after_signing_in_opens_no_way_to_stay(house: House) -> None:
+    thief = authenticate(house.desk, open_session(house.desk, "bob", [Method.OIDC], address="", agent=""))
+    house.clock.wait(minutes=31)
+    code = made(house.client.post("/api/v1/device/code", json={"client": "c"}))["user_code"]
+    mine = Vouched("https://id.example", "mallory", "mallory", None, None)
+    ways: dict[str, Callable[[], object]] = {
+        "a password": lambda: set_password(house.desk, thief, PASSWORD),
+        "a passkey": lambda: begin_adding(house.desk, thief),
+        "an account elsewhere": lambda: begin_connecting(house.desk, thief, "s"),
+        "coming back from elsewhere": lambda: connect_identity(house.desk, thief, mine),
+        "taking one away": lambda: disconnect_identity(house.desk, thief),
+        "a program": lambda: decide_device(house.desk, thief, code, is_approved=True, address=""),
+    }
+    for way in ways.values():
+        with house.unchanged(), pytest.raises(StaleSignInError):
+            way()
+    decide_device(house.desk, thief, code, is_approved=False, address="")
 
 
 def test_a_form_that_was_opened_before_signing_in_is_worth_nothing_after(house: House) -> None:

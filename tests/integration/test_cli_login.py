@@ -21,7 +21,7 @@ from house import House
 from issuer import an_issuer
 from signoff.adapters.identity.job_tokens import JobTokens
 from signoff.cli import login as command
-from signoff.domain.actor import Credential, Person, Role
+from signoff.domain.actor import Actor, Credential, Person, Role
 from signoff.domain.errors import ConfigurationError, NotAuthenticatedError, UnavailableError
 from signoff.outbound import Outbound
 from signoff.sdk.ci_job import id_token
@@ -88,6 +88,11 @@ def _at_the_house(house: House, home: Path, monkeypatch: pytest.MonkeyPatch) -> 
 Wait = Callable[[float], None]
 
 
+def just_there(house: House) -> Actor:
+    """bob, who has just signed in."""
+    return replace(house.actor("bob"), authenticated_at=house.clock.now)
+
+
 @pytest.fixture
 def waits(house: House, monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """How long the command waited between two questions; bob confirms its code while it waits for the second time."""
@@ -99,7 +104,7 @@ def waits(house: House, monkeypatch: pytest.MonkeyPatch) -> list[float]:
         if len(slept) == 2:
             with house.database.begin() as tx:
                 code = tx.exec_driver_sql("SELECT user_code FROM device_codes WHERE status = 'pending'").scalar_one()
-            devices.decide_device(house.desk, house.actor("bob"), code, is_approved=True, address="")
+            devices.decide_device(house.desk, just_there(house), code, is_approved=True, address="")
 
     monkeypatch.setattr(command, "sleep", wait)
     return slept
@@ -197,7 +202,7 @@ def test_a_refusal_in_the_browser_ends_the_command(
         house.clock.wait(seconds=seconds)
         with house.database.begin() as tx:
             code = tx.exec_driver_sql("SELECT user_code FROM device_codes").scalar_one()
-        devices.decide_device(house.desk, house.actor("bob"), code, is_approved=False, address="")
+        devices.decide_device(house.desk, just_there(house), code, is_approved=False, address="")
 
     monkeypatch.setattr(command, "sleep", wait)
     said = type_("login", URL)

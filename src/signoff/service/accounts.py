@@ -24,6 +24,7 @@ from signoff.domain.errors import ConflictError
 from signoff.service.credentials import LINK, fingerprint, kind_of, new_id, new_secret
 from signoff.service.desk import Desk, happened
 from signoff.service.limits import LINKS, note_attempt, refuse_too_many
+from signoff.service.passkeys import check_fresh
 from signoff.service.passwords import check_new_password, check_password, hash_password
 from signoff.service.sessions import begin_session
 from signoff.store import accounts, people, sessions
@@ -168,12 +169,14 @@ def set_password(desk: Desk, actor: Actor, password: str) -> None:
     """Give the actor's own account its first password.
 
     Raises:
+        StaleSignInError: they signed in too long ago.
         ConflictError: it has one, which `change_password` changes.
         PasswordError: too short, too long, or guessed first.
     """
     authorize(actor, Do.MANAGE_ACCOUNT, Resource(owner=actor.name))
-    password_hash = hash_password(check_new_password(password, actor.name))
     at = desk.clock()
+    check_fresh(actor, at)
+    password_hash = hash_password(check_new_password(password, actor.name))
     with desk.database.begin() as tx:
         people.lock_directory(tx, at=at)
         account = accounts.find_account(tx, actor.name)

@@ -38,6 +38,7 @@ from signoff.domain.errors import UnavailableError
 from signoff.service.credentials import DEVICE, fingerprint, kind_of, new_secret
 from signoff.service.desk import Desk, happened
 from signoff.service.limits import DEVICE_CODES, DEVICE_POLLS, USER_CODES, note_attempt, refuse_too_many
+from signoff.service.passkeys import check_fresh
 from signoff.service.sessions import begin_session
 from signoff.store import devices
 
@@ -106,11 +107,14 @@ def decide_device(desk: Desk, actor: Actor, user_code: str, *, is_approved: bool
     """Let the program of this code act as the actor, or refuse it.
 
     Raises:
+        StaleSignInError: they are to let it in, and signed in too long ago.
         UserCodeError, DeviceUnknownError, TooManyAttemptsError: as `find_device`.
     """
     authorize(actor, Do.MANAGE_ACCOUNT, Resource(owner=actor.name))
     found = find_device(desk, actor, user_code, address=address)
     at = desk.clock()
+    if is_approved:
+        check_fresh(actor, at)
     event = Event.DEVICE_APPROVED if is_approved else Event.DEVICE_DENIED
     said = happened(event, actor, at, session=actor.credential_id, client=found.client, address=found.address)
     with desk.database.begin() as tx:

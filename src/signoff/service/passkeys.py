@@ -142,10 +142,14 @@ def remove_passkey(desk: Desk, actor: Actor, passkey_id: str) -> None:
 
 
 def check_fresh(actor: Actor, at: datetime) -> None:
-    """Return when the actor signed in a short while ago; on the server's own machine its session file is enough."""
+    """Return when the actor signed in a short while ago; on the server's own machine its session file is enough.
+
+    Asked before every change of how one signs in, and before a program is let in for a week: what somebody with a
+    stolen session would do to stay.
+    """
     if Method.FILE in actor.methods or (actor.authenticated_at is not None and at < actor.authenticated_at + FRESH):
         return
-    raise StaleSignInError("You signed in a while ago.", "Sign in once more to change how you sign in.")
+    raise StaleSignInError("You signed in a while ago.", "Sign in once more; then do it again.")
 
 
 def begin_second_factor(desk: Desk, name: str, browser: str) -> Question:

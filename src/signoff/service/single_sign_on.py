@@ -21,6 +21,7 @@ from signoff.domain.errors import ConflictError
 from signoff.ports import IdentityProvider, Vouched
 from signoff.service.credentials import fingerprint
 from signoff.service.desk import Desk, happened
+from signoff.service.passkeys import check_fresh
 from signoff.service.people import change_person
 from signoff.service.sessions import open_session
 from signoff.store import accounts, people
@@ -75,6 +76,18 @@ def begin_sign_on(desk: Desk, browser: str, return_to: str) -> str:
     return address
 
 
+def begin_connecting(desk: Desk, actor: Actor, session: str) -> str:
+    """Where the browser goes to connect the actor's account; `session` is the secret of theirs.
+
+    Raises:
+        StaleSignInError: they signed in too long ago.
+        SignOnError, UnavailableError: as `begin_sign_on`.
+    """
+    authorize(actor, Do.MANAGE_ACCOUNT, Resource(owner=actor.name))
+    check_fresh(actor, desk.clock())
+    return begin_sign_on(desk, session, "/account")
+
+
 def finish_sign_on(
     desk: Desk, *, state: str, code: str, visit: str | None, session: tuple[str, Actor] | None, address: str, agent: str
 ) -> Arrival:
@@ -104,9 +117,15 @@ def finish_sign_on(
 
 
 def connect_identity(desk: Desk, actor: Actor, vouched: Vouched) -> None:
-    """Let the provider's account be a way into the actor's own from now on."""
+    """Let the provider's account be a way into the actor's own from now on.
+
+    Raises:
+        StaleSignInError: they signed in too long ago; where they left for the provider does not say that.
+        IdentityTakenError: it is somebody else's.
+    """
     authorize(actor, Do.MANAGE_ACCOUNT, Resource(owner=actor.name))
     at = desk.clock()
+    check_fresh(actor, at)
     with desk.database.begin() as tx:
         people.lock_directory(tx, at=at)
         known = accounts.find_account_of_subject(tx, vouched.issuer, vouched.subject)
@@ -120,10 +139,12 @@ def disconnect_identity(desk: Desk, actor: Actor) -> None:
     """Take that way into the actor's own account away again.
 
     Raises:
+        StaleSignInError: they signed in too long ago.
         ConflictError: it is the only one.
     """
     authorize(actor, Do.MANAGE_ACCOUNT, Resource(owner=actor.name))
     at = desk.clock()
+    check_fresh(actor, at)
     with desk.database.begin() as tx:
         people.lock_directory(tx, at=at)
         account = accounts.find_account(tx, actor.name)

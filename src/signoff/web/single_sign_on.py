@@ -16,6 +16,7 @@ from signoff.service.desk import Desk
 from signoff.service.single_sign_on import (
     CALLBACK,
     COMES_BACK_WITHIN,
+    begin_connecting,
     begin_sign_on,
     disconnect_identity,
     finish_sign_on,
@@ -75,9 +76,9 @@ def _check_answer(desk: Desk, error: str, code: str, issuer: str) -> None:
 
 
 @router.post("/account/single/connect")
-def connect(request: Request, desk: DeskOf, actor: SignedIn) -> Response:  # noqa: ARG001 - being signed in is the point
+def connect(request: Request, desk: DeskOf, actor: SignedIn) -> Response:
     """Begin to connect one's account; the page that follows has the link to the provider."""
-    address = begin_sign_on(desk, read_cookie(request, SESSION) or "", "/account")
+    address = begin_connecting(desk, actor, read_cookie(request, SESSION) or "")
     return render(request, "connect.html", address=address, provider=desk.identity)
 
 
