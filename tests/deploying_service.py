@@ -106,7 +106,7 @@ class _Handler(BaseHTTPRequestHandler):
             service.polls.append(self.headers["webhook-id"])
             is_over = len(service.polls) >= service.slow
             under_way = {"status": "pending", "why": f"{len(service.polls)} of 3 replicas"}
-            self._say(200, service.outcome() if is_over else under_way)
+            self._say(200, {"status": "succeeded", **service.outcome()} if is_over else under_way)
 
     def _verified(self, body: bytes) -> Any:
         """The document that was signed ({} of none); None of what was not."""

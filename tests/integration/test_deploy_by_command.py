@@ -18,6 +18,7 @@ from page_browser import Browser
 from signoff.adapters.deploy.command import CommandDeployer
 from signoff.adapters.runner.local import Limits, LocalRunner
 from signoff.domain.deployer import SecretReference
+from signoff.domain.errors import UnavailableError
 
 
 @pytest.fixture
@@ -159,6 +160,21 @@ def test_a_way_back_that_fails_as_well_is_said(house: House, outside: Outside) -
     outside.tell("fails-deploy", "fails-rollback")
     note = house.run(deployed(house))["deployments"][0]["note"]
     assert "Going back to v1 failed as well: The command that goes back in production failed: error: quota" in note
+
+
+def test_an_alias_that_cannot_be_moved_takes_the_deployment_back_and_is_not_tried_under_the_same_key(
+    house: House, outside: Outside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployed(house)
+
+    def fail(*_: str) -> None:
+        raise UnavailableError("The registry did not answer.", "Try again later.")
+
+    monkeypatch.setattr(house.registry, "set_alias", fail)
+    body = house.run(deployed(house))
+    assert (body["status"], outside.serving) == ("errored", "1")
+    assert body["deployments"][0]["note"].startswith("The registry did not answer. v1 is back.")
+    assert [seen["SIGNOFF_VERSION"] for seen in outside.seen("deploy")] == ["1", "2"]
 
 
 def test_exit_status_75_is_asked_again_under_the_same_key_and_takes_nothing_back(

@@ -79,6 +79,11 @@ def test_an_answer_of_202_is_asked_how_it_goes_until_it_is_done(house: House, se
     assert "127.0.0.1: 2 of 3 replicas\n" in log(house, run_id)
 
 
+def test_a_page_that_does_not_say_how_it_goes_is_no_success(house: House, service: Service) -> None:
+    service.slow, service.location = 1, "/health"
+    assert "127.0.0.1 did not say how it goes." in house.run(deployed(house))["error"]
+
+
 def test_what_fails_fails_the_deployment_with_its_reason_and_is_taken_back(house: House, service: Service) -> None:
     deployed(house)
     service.fails["deploy"] = "no node has a free gpu"

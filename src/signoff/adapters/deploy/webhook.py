@@ -216,15 +216,16 @@ class _Call:
             MachineryError: it failed, or the answer cannot be read.
         """
         said = _document(answer, self._host)
-        word = said.get("status", "pending" if answer.status == HTTPStatus.ACCEPTED else "succeeded")
+        is_asked_how_it_goes = url is not None  # then a page that says nothing of it is no success
+        silent = None if is_asked_how_it_goes else "succeeded"
+        word = said.get("status", "pending" if answer.status == HTTPStatus.ACCEPTED else silent)
         why = said.get("why")
         words = redacted(why)[:_LONGEST_WORDS] if isinstance(why, str) and why.isprintable() else ""
         if word == "failed":
             raise MachineryError(f"{self._host} says that it failed{f': {words}' if words else ''}.", "Look there.")
         if not isinstance(word, str) or word not in {"pending", "succeeded"}:
-            raise MachineryError(
-                f"{self._host} answered with the status {str(word)[:40]!r}.", "It is succeeded, failed or pending."
-            )
+            what = "did not say how it goes" if word is None else f"answered with the status {str(word)[:40]!r}"
+            raise MachineryError(f"{self._host} {what}.", "Let its status be succeeded, failed or pending.")
         address = said.get("address")
         address = address if isinstance(address, str) and address.startswith(("http://", "https://")) else None
         following = answer.headers.get("location") or said.get("status_url") or url
