@@ -16,6 +16,7 @@ from signoff.domain.actor import Actor
 from signoff.domain.errors import SnapshotError
 from signoff.service.desk import Desk
 from signoff.service.sessions import authenticate
+from signoff.service.streams import Streams
 
 LARGEST_UPLOAD = 2 * 1024**3
 """The largest packed model or folder, in bytes."""
@@ -38,6 +39,15 @@ def actor_of(desk: DeskOf, bearer: Annotated[HTTPAuthorizationCredentials | None
 
 
 ActorOf = Annotated[Actor, Depends(actor_of)]
+BearerOf = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+
+
+def streams_of(request: Request) -> Streams:
+    """The application's count of streams."""
+    streams: Streams = request.app.state.streams
+    return streams
+
+
 IdempotencyKey = Annotated[str | None, Header(max_length=200)]
 
 

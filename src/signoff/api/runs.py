@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
+from functools import partial
+from time import monotonic
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
@@ -11,10 +14,12 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 
 from signoff.api import render
-from signoff.api.request import ActorOf, DeskOf, IdempotencyKey, received
+from signoff.api.request import ActorOf, BearerOf, DeskOf, IdempotencyKey, received, streams_of
 from signoff.domain.actor import Actor
+from signoff.domain.errors import NotAuthenticatedError, NotFoundError
 from signoff.service import catalogue, runs, snapshots, submission, views
 from signoff.service.desk import Desk
+from signoff.service.sessions import authenticate
 from signoff.wire.body import Page
 from signoff.wire.cursor import cursor_of, read_cursor
 from signoff.wire.runs import (
@@ -29,6 +34,8 @@ from signoff.wire.runs import (
 
 router = APIRouter(tags=["runs"])
 _EVERY_SECONDS = 0.5
+_ASKED_AGAIN_SECONDS = 5.0
+"""How often a stream looks whether its reader may still read."""
 Limit = Annotated[int, Query(ge=1, le=200)]
 
 
@@ -99,8 +106,9 @@ def get_run(run_id: str, desk: DeskOf, actor: ActorOf) -> RunBody:
     return _run(desk, actor, run_id)
 
 
-def _found(run_id: str, desk: DeskOf, actor: ActorOf) -> str:
+def _found(request: Request, run_id: str, desk: DeskOf, actor: ActorOf) -> str:
     """The run's whole id, before the stream begins: an answer under way can refuse nothing more."""
+    streams_of(request).check(actor.name)
     return views.find_run(desk, actor, run_id)
 
 
@@ -110,15 +118,21 @@ async def follow_run(
     request: Request,
     desk: DeskOf,
     actor: ActorOf,
+    bearer: BearerOf,
     last_event_id: Annotated[int, Header(ge=0, le=2**62)] = 0,
 ) -> AsyncIterator[ServerSentEvent]:
-    """The run's audit events as they happen; resumes after `Last-Event-ID`."""
-    after = last_event_id
-    while not await request.is_disconnected():
-        for event in await run_in_threadpool(views.follow_run, desk, actor, found, after=after):
-            after = event.index or after
-            yield ServerSentEvent(data=render.audit_body(event), event=event.type.value, id=str(after))
-        await asyncio.sleep(_EVERY_SECONDS)
+    """The run's audit events as they happen; resumes after `Last-Event-ID`. Ends with the credential, or the right."""
+    after, asked_at = last_event_id, monotonic()
+    with streams_of(request).one_more(actor.name), suppress(NotAuthenticatedError, NotFoundError):
+        while not await request.is_disconnected():
+            if monotonic() >= asked_at + _ASKED_AGAIN_SECONDS:
+                secret = bearer.credentials if bearer is not None else None
+                actor = await run_in_threadpool(partial(authenticate, desk, secret, is_use=False))
+                asked_at = monotonic()
+            for event in await run_in_threadpool(views.follow_run, desk, actor, found, after=after):
+                after = event.index or after
+                yield ServerSentEvent(data=render.audit_body(event), event=event.type.value, id=str(after))
+            await asyncio.sleep(_EVERY_SECONDS)
 
 
 @router.get("/runs/{run_id}/logs/{step}", response_class=Response, responses={200: {"content": {"text/plain": {}}}})

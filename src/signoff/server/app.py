@@ -34,6 +34,7 @@ from signoff.api import (
 from signoff.api.refusals import REFUSALS, DescribedApi
 from signoff.server.limits import BodyLimit
 from signoff.service.desk import Desk
+from signoff.service.streams import Streams
 from signoff.store.audit import REQUEST_ID
 from signoff.web.app import create_pages
 
@@ -57,6 +58,7 @@ def create_app(desk: Desk) -> FastAPI:
     )
     app.state.desk = desk
     app.state.measures = health.Measures(desk)
+    app.state.streams = Streams()
     rest = APIRouter(prefix=PREFIX, responses=REFUSALS)
     parts = (runs, gates, catalogue, environments, absence, emergencies, replay, people, machines, notifications)
     for part in (*parts, chats, drift, hooks, watches):

@@ -109,8 +109,10 @@ def refused_sign_in() -> SignInError:
     )
 
 
-def authenticate(desk: Desk, secret: str | None) -> Actor:
+def authenticate(desk: Desk, secret: str | None, *, is_use: bool = True) -> Actor:
     """The actor behind the secret of a session or token.
+
+    Without `is_use` it is only looked at, as of somebody whose request is still being answered: it grows idle.
 
     Raises:
         NotAuthenticatedError: no secret, or nobody's.
@@ -124,14 +126,14 @@ def authenticate(desk: Desk, secret: str | None) -> Actor:
     at = desk.clock()
     if kind == Credential.SESSION:
         with desk.database.begin() as tx:
-            return _actor_of_session(tx, fingerprint(secret), at)
+            return _actor_of_session(tx, fingerprint(secret), at, is_use=is_use)
     if kind == Credential.TOKEN:
         with desk.database.begin() as tx:
             return _actor_of_token(tx, fingerprint(secret), at)
     raise _unknown()
 
 
-def _actor_of_session(tx: Transaction, sha256: str, at: datetime) -> Actor:
+def _actor_of_session(tx: Transaction, sha256: str, at: datetime, *, is_use: bool) -> Actor:
     found = sessions.find_session(tx, sha256)
     if found is None:
         raise _unknown()
@@ -140,7 +142,7 @@ def _actor_of_session(tx: Transaction, sha256: str, at: datetime) -> Actor:
     why = session.why_over(at)
     if why is not None:
         raise SessionOverError(f"This session is over: {why}.", "Sign in again.")
-    if at >= session.last_seen_at + _NOTED_EVERY:
+    if is_use and at >= session.last_seen_at + _NOTED_EVERY:
         sessions.touch_session(tx, session.id, at=at)
     return replace(
         actor_of(person, Credential.SESSION, directory.private),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from functools import partial
 from typing import Annotated
 
@@ -10,8 +12,10 @@ from fastapi.responses import StreamingResponse
 from starlette.datastructures import State
 
 from signoff.domain.access import Do, authorize
+from signoff.domain.actor import Actor
 from signoff.service import views
 from signoff.service.desk import Desk
+from signoff.service.streams import Streams
 from signoff.store.listening import Listening
 from signoff.web.live import EVERYTHING, Hub
 from signoff.web.visitor import DeskOf, SignedIn
@@ -51,7 +55,8 @@ async def follow_run(
 ) -> StreamingResponse:
     """Tells that something about the run changed; resumes after `Last-Event-ID`."""
     newest = partial(views.newest_event, desk, actor, run_id=found)
-    return _answer(hub_of(request.app.state, desk).follow(found, last=last_event_id or last, newest=newest))
+    stream = hub_of(request.app.state, desk).follow(found, last=last_event_id or last, newest=newest)
+    return _answer(request, actor, stream)
 
 
 @router.get("/live")
@@ -61,8 +66,19 @@ async def follow_everything(
     """Tells lists that something changed somewhere, also between the page and its stream; resumes likewise."""
     authorize(actor, Do.READ)
     newest = partial(views.newest_event, desk, actor)
-    return _answer(hub_of(request.app.state, desk).follow(EVERYTHING, last=last_event_id or last, newest=newest))
+    stream = hub_of(request.app.state, desk).follow(EVERYTHING, last=last_event_id or last, newest=newest)
+    return _answer(request, actor, stream)
 
 
-def _answer(stream: object) -> StreamingResponse:
-    return StreamingResponse(stream, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})  # type: ignore[arg-type]
+def _answer(request: Request, actor: Actor, stream: AsyncGenerator[str]) -> StreamingResponse:
+    streams: Streams = request.app.state.streams
+    streams.check(actor.name)
+    headers = {"X-Accel-Buffering": "no"}
+    return StreamingResponse(_counted(streams, actor, stream), media_type="text/event-stream", headers=headers)
+
+
+async def _counted(streams: Streams, actor: Actor, stream: AsyncGenerator[str]) -> AsyncGenerator[str]:
+    with streams.one_more(actor.name):
+        async with aclosing(stream):
+            async for text in stream:
+                yield text

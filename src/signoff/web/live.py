@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 
 from signoff.domain.errors import UnavailableError
@@ -57,7 +57,7 @@ class Hub:
         newest: Callable[[], int] = lambda: 0,
         stays: float = STAYS,
         ping: float = _PING_EVERY,
-    ) -> AsyncIterator[str]:
+    ) -> AsyncGenerator[str]:
         """Server-sent events about `topic` (a run's id, or `EVERYTHING`), as text.
 
         `last` is what the page was told last, `newest` asks what there is: a page that missed something is told at
