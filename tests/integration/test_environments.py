@@ -90,7 +90,7 @@ def test_one_environment_is_put_beside_the_others(house: House) -> None:
          "nobody and no group is called 'zoe'"),
         ({"promote_to": "nowhere"}, "promote_to of production names no environment: 'nowhere'"),
         ({"step_up": "password"}, "step_up must be passkey, not 'password'"),
-        ({"self_heal": True}, "self_heal: true is not available yet"),
+        ({"self_heal": "yes"}, "self_heal must be true or false, not text"),
         ({"chat_approval": "yes"}, "chat_approval must be true or false, not text"),
         ({"chat_approval": True, "step_up": "passkey"},
          "chat_approval: true and step_up: passkey exclude each other"),

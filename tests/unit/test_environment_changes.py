@@ -45,6 +45,7 @@ def changes(before: Environment, after: Environment) -> tuple[str, ...]:
          "a new version has 1m30s instead of 1m to get healthy"),
         ({"freeze": (YEAR_END,)}, "is frozen from 2026-12-20 00:00 UTC until the end of 2027-01-04 UTC, year end"),
         ({"freeze": (NIGHT,)}, "is frozen from 2026-12-24 22:00 UTC until 2026-12-25 06:30 UTC, backups"),
+        ({"self_heal": True}, "what was signed off is put back where something else runs"),
         ({"break_glass": BreakGlass(("group:leads",))},
          "the glass may be broken by 2 of group:leads; reviewed within 1d, else escalate"),
     ],

@@ -31,8 +31,14 @@ DETAILS: dict[str, Any] = {
     "live_in": ["production"],
     "target": "team",
     "owner": "erin",
+    "pipeline": "fraud",
+    "watched": MODEL,
     "person": "erin",
     "called": "erin.of.slack (U5) of acme",
+    "by": "erin",
+    "until": "5 December 2026 12:00 UTC",
+    "found": "7",
+    "sentence": "production serves fraud-detector v7, and what was signed off is v3.",
 }
 
 
@@ -64,6 +70,8 @@ def test_every_event_that_is_told_has_words_without_holes(kind: Event) -> None:
         (Event.GATE_DECIDED, ["alice"]),
         (Event.RUN_SUCCEEDED, ["alice"]),
         (Event.RUN_ERRORED, ["alice"]),
+        (Event.APPROVAL_EXPIRING, ["alice", "carol"]),
+        (Event.APPROVAL_EXPIRED, ["alice", "carol"]),
         (Event.RUN_CHANGES_REQUESTED, ["alice"]),
         (Event.DEPLOYMENT_SUCCEEDED, ["carol"]),
         (Event.DEPLOYMENT_FAILED, ["carol"]),
@@ -72,6 +80,8 @@ def test_every_event_that_is_told_has_words_without_holes(kind: Event) -> None:
         (Event.APPROVAL_REVOKED, ["alice", "bob", "carol"]),
         (Event.GLASS_REQUESTED, ["bob"]),
         (Event.GLASS_SETTLED, ["bob", "carol"]),
+        (Event.PIPELINE_HELD, ["erin"]),
+        (Event.PIPELINE_REFUSED, ["erin"]),
         (Event.TARGET_PAUSED, ["erin"]),
         (Event.STEP_SUCCEEDED, []),
     ],

@@ -196,15 +196,19 @@ def test_later_fields_of_an_environment_are_refused_all_at_once() -> None:
 environments:
   production:
     deployer: {type: kubernetes, replicas: 3}
-    self_heal: true
     private: true
 """
     environments, problems = read_environments(text)
     assert environments is None
     assert [problem.message.removesuffix(" is not available yet") for problem in problems] == [
-        "deployer type: kubernetes", "replicas: 3", "self_heal: true",
-        "private",
+        "deployer type: kubernetes", "replicas: 3", "private",
     ]  # fmt: skip
+
+
+def test_an_environment_may_put_back_what_was_signed_off() -> None:
+    environments, _ = read_environments("environments: {production: {self_heal: true}, staging: }")
+    assert environments is not None
+    assert [environments[name].self_heal for name in ("production", "staging", "local")] == [True, False, False]
 
 
 def test_an_environment_may_want_approvals_confirmed_by_a_passkey_and_by_nothing_else() -> None:
