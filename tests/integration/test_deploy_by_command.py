@@ -252,6 +252,20 @@ def test_an_emergency_and_the_return_from_it_go_by_the_command(house: House, out
     assert outside.seen("deploy")[-1]["SIGNOFF_KIND"] == "rollback"
 
 
+def test_an_alias_that_somebody_moved_is_put_right_by_the_command(house: House, outside: Outside) -> None:
+    house.environments(replace(outside.environment("production"), self_heal=True))
+    deployed(house)
+    deployed(house)
+    house.registry.set_alias(MODEL, "champion", "1")
+    for _ in range(3):
+        house.tick()
+    seen = outside.seen("deploy")[-1]
+    assert (seen["SIGNOFF_KIND"], seen["SIGNOFF_VERSION"], outside.serving) == ("restore", "2", "2")
+    alias = house.registry.alias(MODEL, "champion")
+    assert alias is not None
+    assert alias.version == "2"
+
+
 def test_the_run_page_leads_to_the_log_of_a_deployment_that_wrote_one(house: House, outside: Outside) -> None:
     run_id = deployed(house)
     house.environments(outside.environment("production"), STAGING)
