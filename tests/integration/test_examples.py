@@ -41,6 +41,7 @@ def test_the_examples_are_found() -> None:
         "auto-approve",
         "break-glass",
         "kserve",
+        "mlflow",
         "phishing",
         "promotion",
         "sagemaker",

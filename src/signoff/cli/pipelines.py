@@ -134,5 +134,5 @@ def _state(pipeline: PipelineBody) -> str:
 def _came(start: StartBody) -> str:
     if start.run is None:
         return f"[yellow]no run[/]: {safe(start.why_not or '')}"
-    why = f", for {safe(start.why_not)}" if start.why_not else ""
+    why = f" ({safe(start.why_not)})" if start.why_not else ""
     return f"run {safe(start.run)}{why}"

@@ -244,6 +244,17 @@ def _target(scene: Scene) -> tuple[str, str, str, str]:
     return title, what.strip(), "/", "Open"
 
 
+def _not_started(scene: Scene) -> tuple[str, str, str, str]:
+    detail = scene.event.detail
+    watched, why = detail.get("watched"), _short(str(detail.get("why", "")))
+    by_hand = f"`signoff pipeline show {detail.get('pipeline')}` tells more."
+    if scene.event.type is Event.PIPELINE_HELD:
+        return f"New versions of {watched} wait", f"Nothing starts their review: {why} {by_hand}", "/runs", "Open"
+    label = f"{watched} v{detail.get('version')}"
+    what = f"{label} was registered, and cannot be reviewed: {why} {by_hand}"
+    return f"{label} gets no review", what, "/runs", "Open"
+
+
 def _linked(scene: Scene) -> tuple[str, str, str, str]:
     detail = scene.event.detail
     title = f"{detail.get('called')} in Slack is {detail.get('person')} from now on"
@@ -264,5 +275,6 @@ _BY_NOUN: dict[str, Callable[[Scene], tuple[str, str, str, str]]] = {
     "glass": _emergency,
     "adoption": _adopted,
     "target": _target,
+    "pipeline": _not_started,
     "chat": _linked,
 }

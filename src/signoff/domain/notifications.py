@@ -62,10 +62,12 @@ _OF_ALL_OF_RUN = frozenset(
     }
 )
 _OF_APPROVERS = frozenset({Event.DEPLOYMENT_SUCCEEDED, Event.DEPLOYMENT_FAILED})
+_OF_REGISTRAR = frozenset({Event.PIPELINE_HELD, Event.PIPELINE_REFUSED})
 _OF_EMERGENCY = frozenset({Event.GLASS_FAILED, Event.GLASS_SETTLED, Event.GLASS_CANCELLED})
 
 TOLD = (
-    ASKING | URGENT | OF_PLACE | _OF_OWNERS | _OF_ALL_OF_RUN | _OF_APPROVERS | _OF_EMERGENCY | {Event.APPROVAL_REVOKED}
+    ASKING | URGENT | OF_PLACE | _OF_OWNERS | _OF_ALL_OF_RUN | _OF_APPROVERS | _OF_EMERGENCY | _OF_REGISTRAR
+    | {Event.APPROVAL_REVOKED}
 )
 """Every event that anybody may hear of."""
 
@@ -169,16 +171,18 @@ def _concerned(scene: Scene) -> dict[str, str]:
     elif kind is Event.APPROVAL_REVOKED:
         able = dict.fromkeys(sorted(scene.people.able(event.model or "")), "You approve versions of this model.")
         found = {**able, **dict.fromkeys(sorted(scene.submitters), "You submitted that version.")}
-    elif kind is Event.TARGET_PAUSED:
-        found = _of_target(event, scene.people)
+    elif kind in _OF_REGISTRAR or kind is Event.TARGET_PAUSED:
+        found = _of_owner(event, scene.people)
     elif kind is Event.CHAT_LINKED:
         found = {str(event.detail["person"]): "If that was not you, unlink it, and tell an administrator."}
     return found
 
 
-def _of_target(event: AuditEvent, people: Directory) -> dict[str, str]:
-    """Whoever defined the target; the administrators where signoff did."""
+def _of_owner(event: AuditEvent, people: Directory) -> dict[str, str]:
+    """Whoever defined the target, the administrators where signoff did; who registered the pipeline, and them."""
     owner = event.detail.get("owner")
+    if event.type in _OF_REGISTRAR:  # who may be somebody who left
+        return {**_administrators(people), str(owner): "You registered the pipeline that should have started."}
     if owner != SYSTEM.name:
         return {str(owner): "You defined this target."} if owner is not None else {}
     return _administrators(people)

@@ -34,6 +34,8 @@ _TIMEOUT = "MLFLOW_HTTP_REQUEST_TIMEOUT"
 _DEFAULTS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    # Else a run that ends prints the server's address, with the credentials that may be in it.
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     # MLflow's own retries take minutes and hold a worker's thread: a server that hangs is given up after 14 s, one that
     # refuses at once, and the engine tries again later by its own schedule.
     _TIMEOUT: "7",
