@@ -91,6 +91,7 @@ def pages_of(run: str) -> dict[str, tuple[str, str]]:
         "validate": ("alice", "/pipelines/validate"),
         "settings": ("erin", "/settings"),
         "settings-of-an-approver": ("bob", "/settings"),
+        "environments": ("erin", "/settings/environments"),
         "how-i-am-told": ("bob", "/settings/notifications"),
         "target": ("erin", "/settings/targets/dashboards"),
         "not-found": ("bob", "/runs/none"),
@@ -116,6 +117,34 @@ def test_every_page_is_for_everyone(open_page: Callable[..., Page], waiting: str
         found[name] = [*violations, *([f"{sideways} pixels too wide"] if sideways > 0 else [])]
         page.close()
     assert {name: wrong for name, wrong in found.items() if wrong} == {}
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_what_an_environments_file_would_change_is_for_everyone(
+    open_page: Callable[..., Page], waiting: str, view: str
+) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    page = open_page("erin", java_script_enabled=False, **VIEWS[view])
+    page.goto("/settings")
+    page.get_by_role("link", name="Change the environments").click()
+    text = page.get_by_label("environments.yaml")
+    now = text.input_value()
+    for name, file in (
+        ("changed", f"{now}  canary: {{deployer: {{type: alias}}}}\n"),
+        ("wrong", f"{now}  canary: [\n"),
+    ):
+        text.fill(file)
+        page.get_by_role("button", name="See what it changes").click()
+        page.get_by_text("canary is new" if name == "changed" else "1 thing is wrong").wait_for()
+        page.screenshot(path=SHOTS / f"environments-{name}-{view}.png", full_page=True)
+        assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0
+    seen = open_page("erin", reduced_motion="reduce", **VIEWS[view])
+    seen.goto("/settings/environments")
+    seen.get_by_label("environments.yaml").fill(file)
+    seen.get_by_role("button", name="See what it changes").click()
+    assert Axe().run(seen).response["violations"] == []
 
 
 def test_the_pictures_of_the_readme(open_page: Callable[..., Page], waiting: str) -> None:
@@ -206,7 +235,11 @@ def test_what_happens_while_a_list_is_still_loading_comes_into_it(
 ) -> None:
     page = open_page("bob")
     held: list[Route] = []
-    page.route("**/live?last=*", held.append)
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/live?last=*", hold)
     with page.expect_request("**/live?last=*"):
         page.goto("/")
     run = begin(stack, tmp_path, "Came in between.", depth=2)

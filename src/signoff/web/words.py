@@ -5,9 +5,12 @@ The English of statuses is kept here, beside that of the templates, so that a tr
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+
+from markupsafe import Markup, escape
 
 from signoff.domain.digits import joined, number, rows, signed
 from signoff.web.markdown import as_html
@@ -23,6 +26,7 @@ class Look:
     words: str
 
 
+_TICKED = re.compile("`([^`]+)`")
 _GREEN, _BLUE, _YELLOW, _ORANGE, _RED, _GREY = "green", "blue", "yellow", "orange", "red", "secondary"
 
 LOOKS: dict[str, Look] = {
@@ -124,6 +128,12 @@ def cause(word: Any) -> str:
     return CAUSES.get(str(getattr(word, "value", word)), plain(word))
 
 
+def ticks(words: Any) -> Markup:
+    """What stands between backticks as code: hints name commands so."""
+    parts = enumerate(_TICKED.split(str(words)))
+    return Markup("").join(Markup("<code>{}</code>").format(part) if at % 2 else escape(part) for at, part in parts)
+
+
 FILTERS: dict[str, Any] = {
     "look": look,
     "short": short,
@@ -136,5 +146,6 @@ FILTERS: dict[str, Any] = {
     "rows": rows,
     "joined": lambda names, last="and": joined(list(names), last),
     "markdown": as_html,
+    "ticks": ticks,
 }
 """What templates may use beside Jinja's own filters."""

@@ -3,10 +3,10 @@
   const here = document.currentScript.src.replace(/[^/]*$/, "vendor/");
   const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   // The names of styles in the specifications (see signoff.evaluation.pictures.look), in the colours of the theme.
-  function config() {
+  function config(width) {
     const ink = css("--tblr-secondary"), strong = css("--tblr-body-color"), grid = css("--tblr-border-color");
     const candidate = css("--candidate"), champion = css("--champion"), warning = css("--ink-orange");
-    const axis = { labelColor: ink, titleColor: ink, gridColor: grid, tickColor: grid, domain: false, titleFontWeight: 500, labelFontSize: 11, titleFontSize: 11, tickCount: 5, labelLimit: 160 };
+    const axis = { labelColor: ink, titleColor: ink, gridColor: grid, tickColor: grid, domain: false, titleFontWeight: 500, labelFontSize: 11, titleFontSize: 11, tickCount: 5, labelLimit: 160, titleLimit: Math.max(140, width - 60) };
     const legend = { labelColor: ink, titleColor: ink, labelFontSize: 12, labelLimit: 220, symbolStrokeWidth: 2.5, layout: { top: { direction: "vertical", anchor: "start", margin: 2 } } };
     const style = {
       candidate: { color: candidate }, champion: { color: champion }, counts: { color: champion, opacity: 0.35 },
@@ -20,7 +20,7 @@
     const plain = { ast: true, expr: vegaInterpreter, renderer: "svg", actions: false, defaultStyle: false };
     for (const element of document.querySelectorAll("[data-spec]")) {
       try {
-        await vegaEmbed(element, element.dataset.spec, { ...plain, config: config(), tooltip: { disableDefaultStyle: true } });
+        await vegaEmbed(element, element.dataset.spec, { ...plain, config: config(element.clientWidth), tooltip: { disableDefaultStyle: true } });
         element.dataset.drawn = "yes";
       } catch (error) {
         element.dataset.drawn = "no";
