@@ -74,11 +74,16 @@ def _refused(request: Request, error: Exception) -> JSONResponse:
     if isinstance(error, errors.PipelineError):
         places = [place_of(problem) for problem in error.problems if isinstance(problem, FileProblem)]
     status = status_of(error)
-    LOG.info("refused", code=error.code, status=status.value, what=error.what, path=request.url.path)
+    LOG.info("refused", code=error.code, status=status.value, what=for_the_log(error), path=request.url.path)
     response = answer(status, error.code, error.what, error.hint, places)
     if isinstance(error, TooManyAttemptsError):
         response.headers["Retry-After"] = str(error.after)
     return response
+
+
+def for_the_log(error: errors.SignoffError) -> str:
+    """What happened, with what operators may read and callers may not."""
+    return f"{error.what} {error.why}" if isinstance(error, errors.DatabaseAwayError) else error.what
 
 
 def _malformed(request: Request, error: Exception) -> JSONResponse:  # noqa: ARG001 - the framework's signature

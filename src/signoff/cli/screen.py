@@ -125,6 +125,8 @@ def show_error(error: SignoffError, *, as_json: bool) -> None:
         }
         print(json.dumps(problem, ensure_ascii=False))
     complain(error.what, error.hint)
+    if why := getattr(error, "why", ""):
+        print(clean(f"  {why}"), file=sys.stderr)
     for place in errors:
         where = f"{place.file}:{place.line}:{place.column}: " if place.line and place.file else ""
         field = f"{place.field}: " if place.field and not where else ""

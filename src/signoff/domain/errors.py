@@ -234,6 +234,17 @@ class UnavailableError(SignoffError):
     code = "unavailable"
 
 
+class DatabaseAwayError(UnavailableError):
+    """Postgres did not answer. `why` is the driver's word, for logs and for the machine itself: it names hosts."""
+
+    def __init__(self, why: str, hint: str = "") -> None:
+        super().__init__("The database did not answer.", hint)
+        self.why = why
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.why} {self.hint}".rstrip()
+
+
 class MachineryError(SignoffError):
     """A step could not be done for reasons that are not the model's: its command broke, a server was down.
 

@@ -14,12 +14,13 @@ from signoff.store.queue import QueueState
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One thing the server depends on. `is_needed`: without it the server is not ready."""
+    """One thing the server depends on. `is_needed`: without it the server is not ready. `why` is for the log only."""
 
     name: str
     is_ok: bool
     detail: str
     is_needed: bool = True
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +46,13 @@ def readiness(desk: Desk) -> list[Part]:
         workers = f"{queue.workers} at work, {queue.waiting} wake-ups waiting"
         parts.append(Part("workers", queue.workers > 0, workers, is_needed=False))
     except SignoffError as error:
-        parts.append(Part("database", is_ok=False, detail=error.what))
+        parts.append(Part("database", is_ok=False, detail="did not answer", why=str(error)))
     try:
         desk.blobs.open("sha256:" + "0" * 64).close()
     except NotFoundError:
         parts.append(Part("files", is_ok=True, detail="answer"))
     except (SignoffError, OSError) as error:
-        parts.append(Part("files", is_ok=False, detail=str(error)))
+        parts.append(Part("files", is_ok=False, detail="did not answer", why=str(error)))
     return parts
 
 

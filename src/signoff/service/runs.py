@@ -16,6 +16,9 @@ from signoff.service.desk import Desk, happened
 from signoff.service.privacy import find_run_id
 from signoff.store import evidence, gates, runs
 
+MOST_COMMENTS = 1_000
+MOST_LETTERS = 1_000_000
+"""Of all comments on a run together, for the page shows them all."""
 _UNFINISHED = (StepStatus.PENDING, StepStatus.RUNNING, StepStatus.WAITING, StepStatus.ERRORED)
 
 
@@ -76,11 +79,20 @@ def retry_run(desk: Desk, actor: Actor, run_id: str) -> str:
 
 
 def comment_run(desk: Desk, actor: Actor, run_id: str, body: str) -> str:
-    """Add a remark to the run's discussion; returns the remark's id."""
+    """Add a remark to the run's discussion; returns the remark's id.
+
+    Raises:
+        ConflictError: the discussion is as long as one may be.
+    """
     at = desk.clock()
     with desk.database.begin() as tx:
         run = runs.get_run(tx, find_run_id(tx, actor, run_id))
         authorize(actor, Do.COMMENT, Resource(run.model, run.submitter))
+        many, letters = evidence.size_of_comments(tx, run.id)
+        if many >= MOST_COMMENTS or letters + len(body) > MOST_LETTERS:
+            raise ConflictError(
+                f"The discussion of run {run.id} is as long as one may be ({many} comments).", "Go on elsewhere."
+            )
         comment_id = secrets.token_hex(8)
         said = happened(Event.RUN_COMMENTED, actor, at, run.id, run.model, comment=comment_id)
         row = {"id": comment_id, "run_id": run.id, "by": actor.name, "body": body, "at": at}

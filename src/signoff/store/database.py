@@ -16,7 +16,7 @@ from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalErr
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from signoff.domain.audit import AuditEvent
-from signoff.domain.errors import InvalidError, UnavailableError
+from signoff.domain.errors import DatabaseAwayError, InvalidError
 
 Transaction = Connection
 """An open transaction: what every function of this package takes first."""
@@ -36,7 +36,7 @@ def sqlalchemy_url(url: str) -> str:
     return url
 
 
-def unavailable(error: BaseException) -> UnavailableError | None:
+def unavailable(error: BaseException) -> DatabaseAwayError | None:
     """The refusal that stands for `error` when it means that the database is away; None when it means a bug."""
     is_away = isinstance(error, PoolTimeoutError | InterfaceError | OperationalError) or (
         isinstance(error, DBAPIError) and error.connection_invalidated
@@ -44,9 +44,9 @@ def unavailable(error: BaseException) -> UnavailableError | None:
     if not is_away:
         return None
     reason = str(getattr(error, "orig", error)).strip().splitlines()[0:1]
-    return UnavailableError(
-        f"The database did not answer: {reason[0] if reason else type(error).__name__}.",
-        "Try again in a moment; an administrator sees more with `signoff worker` and /readyz.",
+    return DatabaseAwayError(
+        f"{reason[0] if reason else type(error).__name__}.",
+        "Try again in a moment; the server's log and `signoff worker` say more.",
     )
 
 

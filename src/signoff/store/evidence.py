@@ -117,6 +117,13 @@ def add_comment(tx: Transaction, comment: dict[str, Any], *, audit: Sequence[Aud
     add_events(tx, audit)
 
 
+def size_of_comments(tx: Transaction, run_id: str) -> tuple[int, int]:
+    """How many remarks the run has, and how many characters together."""
+    query = select(func.count(), func.coalesce(func.sum(func.length(comments.c.body)), 0))
+    many, letters = tx.execute(query.where(comments.c.run_id == run_id)).one()
+    return int(many), int(letters)
+
+
 def list_comments(tx: Transaction, run_id: str) -> list[dict[str, Any]]:
     """The run's remarks, oldest first."""
     query = select(comments).where(comments.c.run_id == run_id).order_by(comments.c.at, comments.c.id)

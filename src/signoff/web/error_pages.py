@@ -12,7 +12,7 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from signoff.domain.account_errors import StaleSignInError
-from signoff.domain.errors import NotAuthenticatedError, SignoffError
+from signoff.domain.errors import DatabaseAwayError, NotAuthenticatedError, SignoffError
 from signoff.web.destination import safe_path, sign_in_address
 from signoff.web.flash import Tone
 from signoff.web.forgery import FIELD, SAFE
@@ -39,7 +39,8 @@ async def _refused(request: Request, error: Exception) -> Response:
 def refusal(request: Request, error: SignoffError, kept: tuple[tuple[str, str], ...] = ()) -> Response:
     """A refusal as a page; whoever has to sign in first is led there, and back afterwards."""
     status = status_of(error)
-    LOG.info("refused", code=error.code, status=status.value, what=error.what, path=request.url.path)
+    why = error.why if isinstance(error, DatabaseAwayError) else None
+    LOG.info("refused", code=error.code, status=status.value, what=error.what, why=why, path=request.url.path)
     if isinstance(error, NotAuthenticatedError):
         wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         if request.method in SAFE and "hx-request" not in request.headers:

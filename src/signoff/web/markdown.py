@@ -20,6 +20,8 @@ from markupsafe import Markup
 
 LONGEST = 20_000
 """Of a longer text only the beginning is shown."""
+_MOST_BRACKETS = 1_000
+"""Brackets that open a link and close none are looked for over and over: with more of them a text stays as it is."""
 _MENTION = re.compile(r"(?<![\w@.])@([A-Za-z0-9][A-Za-z0-9._-]{0,99})")
 _TAGS = {
     "a", "blockquote", "br", "code", "del", "em", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre", "s", "span",
@@ -31,6 +33,8 @@ _HEADINGS = {"h1": "h4", "h2": "h5", "h3": "h6", "h4": "h6", "h5": "h6"}
 def as_html(text: str, people: Collection[str] = ()) -> Markup:
     """`text` as HTML. `people` are those whose ``@name`` is a mention."""
     shown = text if len(text) <= LONGEST else f"{text[:LONGEST]} …"
+    if shown.count("[") > _MOST_BRACKETS:
+        return Markup("<pre>{}</pre>").format(shown)
     html = _READER.render(shown, {"people": people})
     return Markup(  # noqa: S704 - it went through the allow-list  # nosec B704
         nh3.clean(

@@ -7,7 +7,7 @@ comes back with everything that was typed, beside what is true now.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -39,11 +39,15 @@ from signoff.wire.statuses import status_of
 router = APIRouter()
 REASON_ROWS = 3
 _LONGEST = 10_000
+_MOST_MARKDOWN = 100_000
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """One entry of the discussion: a remark, a decision, or the note that came with the submission."""
+    """One entry of the discussion: a remark, a decision, or the note that came with the submission.
+
+    `is_plain`: shown as it was typed, where the discussion is so long that reading its Markdown would take too long.
+    """
 
     by: str
     at: datetime | None
@@ -52,6 +56,7 @@ class Said:
     verdict: str = ""
     reasons: tuple[str, ...] = ()
     is_withdrawn: bool = False
+    is_plain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +276,16 @@ def discussion_of(view: RunView, attempt: Attempt) -> list[Said]:
     said.sort(key=lambda one: one.at.timestamp() if one.at is not None else 0.0)
     run = view.line.run
     first = [Said(run.submitter, run.created_at, run.note, "submitted it")] if run.note else []
-    return [*first, *said]
+    return _with_plain([*first, *said])
+
+
+def _with_plain(said: Sequence[Said]) -> list[Said]:
+    """The same, of which the newest are read as Markdown, and what goes beyond so many characters is not."""
+    left, found = _MOST_MARKDOWN, []
+    for one in reversed(said):
+        left -= len(one.body)
+        found.append(one if left >= 0 else replace(one, is_plain=True))
+    return found[::-1]
 
 
 def _comment(row: Mapping[str, Any]) -> Said:
