@@ -69,7 +69,7 @@ def test_several_are_counted(moved: House) -> None:
     moved.version(model="churn")
     moved.registry.set_alias("churn", "champion", "1")
     look(moved)
-    assert "So do 1 more." in words(browser(moved, "dave").get("/"))
+    assert "And 1 more." in words(browser(moved, "dave").get("/"))
 
 
 def test_nobody_hears_of_a_private_model_that_they_may_not_know_of(moved: House) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from signoff.domain.access import Do
 from signoff.domain.actor import Role
+from signoff.domain.adoption import AdoptionStatus
 from signoff.domain.diagrams import access_table, filled, generated, state_diagram
 from signoff.domain.emergency import EmergencyStatus
 from signoff.domain.environment import DeploymentStatus
@@ -42,6 +43,7 @@ def test_every_generated_text_has_its_page() -> None:
         ("Gates", GateStatus),
         ("Emergencies", EmergencyStatus),
         ("Deployments", DeploymentStatus),
+        ("Adoptions", AdoptionStatus),
     ],
     ids=str,
 )
