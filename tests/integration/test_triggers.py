@@ -264,3 +264,37 @@ def test_a_version_submitted_by_hand_is_copied_likewise_and_its_makers_are_remem
     assert [house.run(run)["version"] for run in (first, second)] == ["1", "1"]
     register(house, text, since=1)
     assert run_ids(house) == {1: second}
+
+
+def test_a_run_that_was_sent_back_goes_on_with_the_next_version(house: House) -> None:
+    register(house)
+    arrive(house)
+    house.tick()
+    run_id = run_ids(house)[1] or ""
+    reason = {"kind": "metric", "subject": "recall"}
+    house.decide("bob", run_id, "request_changes", reasons=[reason])
+    assert house.status(run_id) == "changes_requested"
+    for _ in range(2):
+        arrive(house, by="carol")
+    house.tick()
+    started = run_ids(house)
+    assert started[2] == run_id
+    assert started[3] not in {run_id, None}
+    run = house.run(run_id)
+    assert (run["version"], run["attempt"], run["status"]) == ("2", 2, "changes_requested")
+    assert run["attempts"][-1]["note"] == "fraud-detector v2 was registered in MLflow; by carol, as MLflow says."
+    made(house.as_("alice").post(f"/runs/{run_id}/submissions", {"answers": {"1": "more data"}}))
+    house.work()
+    house.decide("bob", run_id, "approve")
+    assert house.status(run_id) == "succeeded"
+
+
+def test_a_changed_file_begins_anew_instead_of_going_on_with_what_was_sent_back(house: House) -> None:
+    register(house)
+    arrive(house)
+    house.tick()
+    house.decide("bob", run_ids(house)[1] or "", "request_changes")
+    register(house, ON_NEWS + "max_attempts: 5\n")
+    arrive(house)
+    house.tick()
+    assert len(set(run_ids(house).values())) == 2

@@ -41,6 +41,7 @@ TABLE = """
     revoke           p   a *
     break_glass      p     *
     read_audit         u a
+    adopt                a *
     manage_account v s p u a *
     administer           a *
 """

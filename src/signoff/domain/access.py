@@ -103,7 +103,7 @@ NEEDS_SESSION = frozenset(
 FROM_CHAT = frozenset({Do.READ, Do.DECIDE})
 """What somebody may do by a button in a chat. Which approvals are taken from there is said beside gates (`chat`)."""
 
-FROM_PIPELINE = frozenset({Do.SUBMIT})
+FROM_PIPELINE = frozenset({Do.SUBMIT, Do.RESUBMIT})
 """What a registered pipeline does in its registrar's name."""
 
 _OWN_ONLY = frozenset({Do.CANCEL, Do.RETRY, Do.MANAGE_ACCOUNT, Do.REMOVE_PIPELINES})

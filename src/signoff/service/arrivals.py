@@ -16,6 +16,7 @@ from signoff.domain.access import Do, authorize
 from signoff.domain.actor import SYSTEM, Actor, Credential, actor_of
 from signoff.domain.audit import Event
 from signoff.domain.errors import (
+    ConflictError,
     InvalidError,
     NotAllowedError,
     NotAvailableError,
@@ -37,7 +38,7 @@ from signoff.domain.trigger import (
 from signoff.engine.jobs import wake_watch
 from signoff.service.desk import Desk, happened
 from signoff.service.limits import HOOKS, note_attempt, refuse_too_many
-from signoff.service.submission import Offer, Submission, submit_run
+from signoff.service.submission import Offer, Submission, resubmit_run, submit_run
 from signoff.store import people, watches
 
 LOG = structlog.get_logger("signoff.arrivals")
@@ -137,20 +138,12 @@ def _settle(desk: Desk, watch: Watch, arrival: Arrival) -> list[str]:
             why = "it was submitted by hand" if known is not None else "signoff registered it itself"
             watches.add_start(tx, replace(start, run_id=known, why_not=why))
             return []
-    submission = Submission(
-        pipeline=watch.source,
-        offer=Offer(reference=f"models:/{arrival.model}/{arrival.version}"),
-        filename=watch.filename,
-        folder_name=watch.folder_name,
-        snapshot=watch.snapshot,
-        note=_note_of(arrival),
-    )
-    registrar = _registrar(desk, watch)
+        waiting = watches.find_waiting(tx, watch)
     try:
-        return [submit_run(desk, registrar, submission, start=start)]
+        return [_start(desk, _registrar(desk, watch), watch, start, waiting)]
     except AlreadyStartedError:
         return []
-    except UnavailableError:
+    except (_HeldError, UnavailableError):
         raise
     except (NotAllowedError, PipelineError) as error:
         raise _HeldError(error.what, error.hint) from error
@@ -160,6 +153,28 @@ def _settle(desk: Desk, watch: Watch, arrival: Arrival) -> list[str]:
         with desk.database.begin() as tx:
             watches.add_start(tx, replace(start, why_not=error.what), audit=[refused])
         return []
+
+
+def _start(desk: Desk, registrar: Actor, watch: Watch, start: Start, waiting: str | None) -> str:
+    """The run of the version: the one that is `waiting` for the next version, or a new one."""
+    offer = Offer(reference=f"models:/{start.model}/{start.version}")
+    note = _note_of(start)
+    if waiting is not None:
+        try:
+            return resubmit_run(desk, registrar, waiting, offer, note, start=start)
+        except AlreadyStartedError:
+            raise
+        except ConflictError as error:  # somebody gave it another version, or cancelled it: look again
+            raise _HeldError(error.what, error.hint) from error
+    submission = Submission(
+        pipeline=watch.source,
+        offer=offer,
+        filename=watch.filename,
+        folder_name=watch.folder_name,
+        snapshot=watch.snapshot,
+        note=note,
+    )
+    return submit_run(desk, registrar, submission, start=start)
 
 
 def _registrar(desk: Desk, watch: Watch) -> Actor:
@@ -175,10 +190,10 @@ def _registrar(desk: Desk, watch: Watch) -> Actor:
     return actor_of(person, Credential.PIPELINE, directory.private)
 
 
-def _note_of(arrival: Arrival) -> str:
+def _note_of(start: Start) -> str:
     """What approvers read about where the version came from."""
-    who = f"by {', '.join(arrival.named)}, as MLflow says" if arrival.named else "MLflow does not say by whom"
-    return f"{arrival.label} was registered in MLflow; {who}."
+    who = f"by {', '.join(start.named)}, as MLflow says" if start.named else "MLflow does not say by whom"
+    return f"{start.model} v{start.version} was registered in MLflow; {who}."
 
 
 def _note(desk: Desk, watch: Watch, seen: int, problem: str | None, *, is_held: bool) -> None:

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import secrets
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
-from typing import Any
 
 from signoff.domain.access import Do, Resource, authorize
 from signoff.domain.actor import Actor
@@ -19,8 +14,6 @@ from signoff.domain.errors import (
     ConflictError,
     IdempotencyError,
     InvalidError,
-    MetricsError,
-    NotAvailableError,
     NotServableError,
     SnapshotError,
     WrongModelError,
@@ -34,7 +27,8 @@ from signoff.domain.version import ModelVersion, digest_json
 from signoff.engine.attempts import new_steps
 from signoff.engine.jobs import wake_run
 from signoff.service.desk import Desk, happened
-from signoff.service.privacy import find_run_id, resolve_seen
+from signoff.service.offers import Offer, about_offer, offered
+from signoff.service.privacy import find_run_id
 from signoff.service.promotion import check_promoted
 from signoff.service.supersession import supersede_older
 from signoff.spec import Known, load_pipeline
@@ -44,19 +38,7 @@ from signoff.store.database import Transaction
 from signoff.store.environments import get_environments
 from signoff.store.targets import notifiable
 
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """The version that somebody submits: a registry reference, or an uploaded folder; with metrics they claim."""
-
-    reference: str | None = None
-    upload: str | None = None
-    metrics: Mapping[str, Any] | None = None
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether no version is offered: the pipeline is to train one."""
-        return self.reference is None and self.upload is None
+__all__ = ["Offer", "Submission", "check_snapshot", "resubmit_run", "submit_run"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +46,7 @@ class Submission:
     """What starts a run. `pipeline` is the text of the file `filename`, `snapshot` the digest of its packed folder."""
 
     pipeline: str
-    offer: Offer = Offer()
+    offer: Offer = field(default_factory=Offer)
     filename: str = "signoff.yaml"
     folder_name: str | None = None
     snapshot: str | None = None
@@ -94,7 +76,7 @@ def submit_run(desk: Desk, actor: Actor, submission: Submission, *, start: Start
         context = Known(people.get_directory(tx), get_environments(tx), actor.name, targets=named)
     load = partial(load_pipeline, submission.pipeline, filename=submission.filename, folder_name=submission.folder_name)
     pipeline = load(context=context)
-    version = _offered(desk, actor, pipeline, submission.offer)
+    version = offered(desk, actor, pipeline, submission.offer)
     model = version.model if version is not None else pipeline.model or pipeline.name
     authorize(actor, Do.SUBMIT, Resource(model))
     check_snapshot(pipeline, submission.snapshot)
@@ -119,7 +101,7 @@ def submit_run(desk: Desk, actor: Actor, submission: Submission, *, start: Start
         snapshot_digest=submission.snapshot,
         note=submission.note,
     )
-    about = _about(version, submission.offer)
+    about = about_offer(version, submission.offer)
     if start is not None:
         about |= {"started_by": start.pipeline, "named": list(start.named)}
     submitted = happened(Event.RUN_SUBMITTED, actor, at, run.id, model, pipeline=pipeline.digest, **about)
@@ -163,14 +145,23 @@ def _repeated(tx: Transaction, actor: Actor, submission: Submission, digest: str
 
 
 def resubmit_run(
-    desk: Desk, actor: Actor, run_id: str, offer: Offer, note: str = "", answers: Mapping[str, str] | None = None
+    desk: Desk,
+    actor: Actor,
+    run_id: str,
+    offer: Offer,
+    note: str = "",
+    answers: Mapping[str, str] | None = None,
+    *,
+    start: Start | None = None,
 ) -> str:
     """The next attempt of a run that waits for a version; returns the run's id.
 
     `answers` are to the typed reasons of whoever sent the former attempt back, every one of which needs one. A run
-    whose new version only lacks answers takes them without an offer, and goes on with that version.
+    whose new version only lacks answers takes them without an offer, and goes on with that version. `start` is what the
+    registry told of the version, where its news bring it; the answers are then given afterwards.
 
     Raises:
+        AlreadyStartedError: the same news were taken before.
         ConflictError: the run does not wait for a version.
         WrongModelError: a version of another model, or the same version again.
         UnsatisfiableRuleError: who submitted it would be needed as an approver.
@@ -184,8 +175,10 @@ def resubmit_run(
         return _answer(desk, actor, run.id, answers or {})
     asked = _asked(desk, run)
     answered = match_answers(asked, answers or {})
-    check_answered(run.id, asked, answered)
-    version = _offered(desk, actor, replace(run.pipeline, model=run.model), offer)
+    if start is None:
+        check_answered(run.id, asked, answered)
+    on = run.pipeline.on if run.pipeline.copies_from is not None else None
+    version = offered(desk, actor, replace(run.pipeline, model=run.model, on=on), offer)
     if version is None:
         raise InvalidError("A resubmission needs a model version.", "`signoff resubmit RUN MODEL`")
     former = run.attempt.version
@@ -204,14 +197,17 @@ def resubmit_run(
         asked=asked,
         answers=answered,
     )
-    about = {"attempt": attempt.number, "note": note, "answers": answered, **_about(version, offer)}
+    about = {"attempt": attempt.number, "note": note, "answers": answered, **about_offer(version, offer)}
     resubmitted = happened(Event.RUN_RESUBMITTED, actor, at, run.id, run.model, **about)
     with desk.database.begin() as tx:
         present = runs.lock_run(tx, run.id)
         _check_waits(present)
         if present.attempt.number != run.attempt.number:
             raise ConflictError(f"Run {run.id} was resubmitted by somebody else meanwhile.", "Look at it again.")
-        makers = _makers(tx, run.pipeline, version, run.submitter, actor.name)
+        if start is not None and not watches.add_start(tx, replace(start, at=at, run_id=run.id)):
+            raise AlreadyStartedError(f"{start.model} v{start.version} has its run.", "`signoff list` shows it.")
+        named = start.named if start is not None else ()
+        makers = _makers(tx, run.pipeline, version, run.submitter, actor.name, named=named)
         attempt = replace(attempt, contributors=makers)
         known = people.get_directory(tx)
         check_satisfiable(run.pipeline, run.model, attempt.contributors, get_environments(tx), known)
@@ -230,6 +226,9 @@ def _makers(
     versions in the registry, whoever may do so counts as well, and whom it has `named`.
     """
     before = {*now, *versions.list_contributors(tx, version.model, version.version)}
+    if version.origin is not None:
+        model, _, number = version.origin.removeprefix("models:/").rpartition("/")
+        before.update(versions.list_contributors(tx, model, number))
     made_by = pipeline.on.made_by if pipeline.on is not None else ()
     return tuple(sorted(before.union(contributors(made_by, named, people.get_directory(tx)))))
 
@@ -267,91 +266,6 @@ def _check_waits(run: Run) -> None:
         )
 
 
-def _offered(desk: Desk, actor: Actor, pipeline: Pipeline, offer: Offer) -> ModelVersion | None:
-    """The offered version as the registry knows it now, with the metrics claimed for it."""
-    if offer.is_empty:
-        if offer.metrics:
-            raise InvalidError("Metrics were sent without a model version.", "Name the version that they belong to.")
-        first = next((s for s in pipeline.steps if isinstance(s, TrainingStep)), None)
-        if first is None or first.command is None:
-            raise InvalidError(
-                "This pipeline trains nothing, and no model version was submitted.",
-                "`signoff submit MODEL` with a version, or give the training step a `run`.",
-            )
-        return None
-    claimed = claimed_values(offer.metrics)
-    name = pipeline.model or pipeline.name
-    if offer.upload is not None:
-        # Registering makes a version, so who may not submit this model is refused before.
-        authorize(actor, Do.SUBMIT, Resource(name))
-        version = _register_upload(desk, offer.upload, name)
-    else:
-        reference = offer.reference or ""
-        if not reference.startswith(("models:/", "runs:/")):
-            raise InvalidError(
-                f"{reference!r} is not a model version.",
-                "Say models:/NAME/VERSION, models:/NAME@ALIAS or runs:/RUN_ID/PATH; a local folder is sent by the "
-                "command line.",
-            )
-        if reference.startswith("runs:/"):
-            # That registers a version too.
-            authorize(actor, Do.SUBMIT, Resource(name))
-        version = resolve_seen(desk, actor, reference, name)
-        if version.model == pipeline.copies_from:
-            authorize(actor, Do.SUBMIT, Resource(name))
-            version = _copied(desk, version, name)
-    if pipeline.model is not None and version.model != pipeline.model:
-        raise WrongModelError(
-            f"{version.label} is not a version of {pipeline.model}, which this pipeline is about.",
-            f"Submit a version of {pipeline.model}, or mend `model:` in the pipeline.",
-        )
-    return replace(version, metrics={**version.metrics, **claimed})
-
-
-def _copied(desk: Desk, version: ModelVersion, model: str) -> ModelVersion:
-    """The copy of `version` in `model`, where nobody but signoff may write."""
-    if desk.arrivals is None:
-        raise NotAvailableError("This server copies no versions.", f"Submit a version of {model}.")
-    return desk.arrivals.copy(version, model)
-
-
-def _register_upload(desk: Desk, digest: str, model: str) -> ModelVersion:
-    """Register an uploaded, packed folder as a version of `model`."""
-    room = Path(tempfile.mkdtemp(dir=desk.work, prefix="upload-"))
-    try:
-        archive, folder = room / "model.tgz", room / "model"
-        with desk.blobs.open(digest) as source, archive.open("wb") as copy:
-            shutil.copyfileobj(source, copy, 1 << 20)
-        folder.mkdir()
-        desk.unpack(archive, folder)
-        found = sorted(folder.iterdir())
-        # A single file was sent as a folder that holds just it.
-        path = found[0] if len(found) == 1 and found[0].is_file() else folder
-        return desk.registry.resolve(str(path), model)
-    finally:
-        shutil.rmtree(room, ignore_errors=True)
-
-
-def claimed_values(metrics: Mapping[str, Any] | None) -> dict[str, float]:
-    """`metrics` as name -> number.
-
-    Raises:
-        MetricsError: a value that is not a finite number.
-    """
-    values = {}
-    for name, given in (metrics or {}).items():
-        if isinstance(given, bool) or not isinstance(given, int | float):
-            raise MetricsError(f"The metric {name} is {given!r}, not a number.", 'Send {"accuracy": 0.93}.')
-        try:
-            value = float(given)
-        except OverflowError:  # a whole number of more than 308 digits
-            value = math.inf
-        if not math.isfinite(value):
-            raise MetricsError(f"The metric {name} is {value}.", "Leave it out, or send the number it should be.")
-        values[str(name)] = value
-    return values
-
-
 def check_snapshot(pipeline: Pipeline, snapshot: str | None) -> None:
     """Return when the folder that the commands of `pipeline` need is there; SnapshotError otherwise."""
     runs_commands = any(isinstance(s, TrainingStep | TestStep) and s.command is not None for s in pipeline.steps)
@@ -371,14 +285,3 @@ def _check_servable(pipeline: Pipeline, known: Known, version: ModelVersion) -> 
                 f"{version.label} is not in MLflow's model format, and {environment.name} serves by the model server.",
                 "Save it with mlflow (save_model or log_model), or deploy to an environment whose deployer is alias.",
             )
-
-
-def _about(version: ModelVersion | None, offer: Offer) -> dict[str, Any]:
-    if version is None:
-        return {}
-    return {
-        "version": version.version,
-        "digest": version.digest,
-        "reference": offer.reference or f"upload {offer.upload}",
-        "claimed": sorted(offer.metrics or {}),
-    }

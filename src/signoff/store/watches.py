@@ -10,7 +10,7 @@ from sqlalchemy import Row, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from signoff.domain.audit import AuditEvent
-from signoff.domain.run import RunKind
+from signoff.domain.run import RunKind, RunStatus
 from signoff.domain.trigger import Arrival, PipelineExistsError, PipelineUnknownError, Start, Watch
 from signoff.store.audit import add_events
 from signoff.store.database import Transaction
@@ -129,6 +129,25 @@ def find_run_about(tx: Transaction, model: str, arrival: Arrival) -> str | None:
             runs.c.kind == RunKind.RELEASE.value,
             attempts.c.started_at >= arrival.made_at - _CLOCKS_DIFFER,
             or_(itself, version["origin"].astext == label),
+        )
+        .order_by(runs.c.created_at.desc())
+        .limit(1)
+    )
+    run_id = tx.scalar(query)
+    return str(run_id) if run_id is not None else None
+
+
+def find_waiting(tx: Transaction, watch: Watch) -> str | None:
+    """The newest run that the pipeline started, as it is now, and that waits for the next version."""
+    query = (
+        select(runs.c.id)
+        .join(starts, starts.c.run_id == runs.c.id)
+        .where(
+            starts.c.pipeline == watch.name,
+            runs.c.status == RunStatus.CHANGES_REQUESTED.value,
+            runs.c.model == watch.model,
+            runs.c.pipeline_digest == watch.digest,
+            runs.c.submitter == watch.owner,
         )
         .order_by(runs.c.created_at.desc())
         .limit(1)
