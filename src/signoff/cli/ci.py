@@ -147,6 +147,9 @@ def _follow(client: Client, body: RunBody, report: Report, sign_in: SignIn, seco
         return gave_up(seen, url, f"{error.what} {error.hint}")
     except KeyboardInterrupt:
         return gave_up(seen, url, "The job was stopped while it waited.")
+    except SignoffError as error:
+        # Most likely the server is away: what is known of the run is told all the same.
+        return Outcome(exit_of(error), error.what, advice=error.hint, run=seen, url=url)
     return outcome_of(seen, url)
 
 

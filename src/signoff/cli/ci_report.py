@@ -89,7 +89,7 @@ def reasons(body: RunBody) -> tuple[str, ...]:
 
 def line(text: str) -> str:
     """`text` as one line that neither a terminal nor GitHub's runner obeys."""
-    return " ".join(clean(text).split()).replace("##[", "# #[").replace("::", ":\N{ZERO WIDTH NON-JOINER}:")
+    return clean(" ".join(text.split())).replace("##[", "# #[").replace("::", ":\N{ZERO WIDTH NON-JOINER}:")
 
 
 class Report:
