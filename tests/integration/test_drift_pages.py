@@ -86,7 +86,7 @@ def test_who_is_not_signed_in_sees_nothing(moved: House) -> None:
 
 
 def test_a_page_comes_where_what_runs_cannot_be_told(moved: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    def gone(*_: object) -> None:
+    def gone(*_: object, **__: object) -> None:
         raise UnavailableError("The database went away.", "")
 
     monkeypatch.setattr(pages, "list_drifts", gone)

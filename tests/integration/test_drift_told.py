@@ -83,6 +83,16 @@ def test_targets_hear_and_machines_get_what_was_found(told: House) -> None:
     assert (detail["environment"], detail["found"], detail["version"]) == ("production", "2", "1")
 
 
+def test_what_is_found_on_the_first_day_comes_in_one_message_to_each_reader(told: House) -> None:
+    for model in ("churn", "spam", "prices"):
+        told.version(model=model)
+        told.registry.set_alias(model, "champion", "1")
+    look(told)
+    mails = [m for _, m in told.notifier.sent if m.to == "erin@example.com"]
+    assert [(m.event, len(m.notices)) for m in mails] == [("digest", 3)]
+    assert "takes in what ran before signoff came" in mails[0].notices[0].what
+
+
 def test_that_it_is_right_again_is_told_to_the_same_people(told: House) -> None:
     moved(told)
     told.registry.set_alias(MODEL, "champion", "1")

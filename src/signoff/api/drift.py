@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Query
 
 from signoff.api import render
 from signoff.api.request import ActorOf, DeskOf
@@ -16,10 +18,14 @@ router = APIRouter(tags=["deployments"])
 
 @router.get("/drifts")
 def list_drifts(
-    desk: DeskOf, actor: ActorOf, environment: str | None = None, model: str | None = None
+    desk: DeskOf,
+    actor: ActorOf,
+    environment: str | None = None,
+    model: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 200,
 ) -> Page[DriftBody]:
     """What is found now where something else was signed off, or nothing; oldest first."""
-    found = drifts.list_drifts(desk, actor, environment=environment, model=model)
+    found = drifts.list_drifts(desk, actor, environment=environment, model=model, limit=limit)
     return Page(items=[DriftBody.model_validate(one) for one in found])
 
 

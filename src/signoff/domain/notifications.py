@@ -234,6 +234,11 @@ class Way:
     is_gathered: bool = False
 
 
+def _comes_in_crowds(event: AuditEvent) -> bool:
+    """Whether many like it are found at once: on the first day, whatever ran before signoff came."""
+    return event.type is Event.DEPLOYMENT_UNAPPROVED and event.detail.get("version") is None
+
+
 def ways(scene: Scene, targets: Sequence[Target], chosen: Mapping[str, Preferences]) -> list[Way]:
     """Through what and when each reader hears of the event; one way each, so that nobody is told twice."""
     event = scene.event
@@ -248,7 +253,8 @@ def ways(scene: Scene, targets: Sequence[Target], chosen: Mapping[str, Preferenc
         liked = chosen.get(name, DEFAULT)
         moment = liked.when(urgency, event.model, event.at)
         if way is not None and moment is not None and way != event.detail.get("target"):
-            found.append(Way(way, moment, name, why, liked.gathers(urgency)))
+            is_gathered = liked.gathers(urgency) or _comes_in_crowds(event)
+            found.append(Way(way, moment, name, why, is_gathered))
     is_of_nobody = event.type is Event.GATE_RULES_CHANGED and not scene.asked
     if event.type is Event.TARGET_PAUSED or is_of_nobody:
         return found

@@ -62,7 +62,7 @@ def watch(machinery: Machinery) -> None:
         models = {one.model for one in live if one.environment == name}
         models |= {one.model for one in known if one.environment == name}
         try:
-            _look(machinery, environment, models, aliases, live, known, since)
+            _look(machinery, environment, places, models, aliases, live, known, since)
         except UnavailableError:
             raise
         except SignoffError as error:
@@ -74,20 +74,37 @@ def watch(machinery: Machinery) -> None:
 def _look(
     machinery: Machinery,
     environment: Environment,
+    places: Mapping[str, Environment],
     models: Collection[str],
     aliases: Aliases,
     live: Sequence[Deployment],
     known: Sequence[Drift],
     since: datetime,
 ) -> None:
-    open_here = {(one.model, one.seen_by) for one in known if one.environment == environment.name}
-    mine = {one.model: one for one in live if one.environment == environment.name}
+    open_here = {(one.model, one.seen_by): one for one in known if one.environment == environment.name}
+    everywhere: dict[str, dict[str, Deployment]] = {}
+    for one in live:
+        everywhere.setdefault(one.model, {})[one.environment] = one
     for sighting in _seen(machinery, environment, models, aliases):
-        is_well = is_nobodys(environment, mine.get(sighting.model)) or is_right(sighting, mine.get(sighting.model))
-        if is_well and (sighting.model, sighting.seen_by) not in open_here:
+        there = everywhere.get(sighting.model, {})
+        mine, former = there.get(environment.name), open_here.get((sighting.model, sighting.seen_by))
+        is_well = (
+            is_nobodys(environment, mine)
+            or is_right(sighting, mine)
+            or is_explained(sighting, environment, places, there)
+        )
+        # Most is well, or wrong as it was a minute ago: nothing has to be asked or written about that.
+        if is_well and former is None:
+            continue
+        if not is_well and former is not None and not environment.self_heal and _is_same(former, sighting, mine):
             continue
         with machinery.database.begin() as tx:
             _judge(tx, machinery, environment, sighting, since)
+
+
+def _is_same(former: Drift, sighting: Sighting, live: Deployment | None) -> bool:
+    signed = (live.version, live.digest) if live is not None else (None, None)
+    return former.state == (sighting.version, sighting.digest, *signed)
 
 
 def _seen(machinery: Machinery, environment: Environment, models: Collection[str], aliases: Aliases) -> list[Sighting]:

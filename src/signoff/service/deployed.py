@@ -61,7 +61,8 @@ def deployed(tx: Transaction, found: Sequence[Deployment]) -> list[Deployed]:
         return []
     owed = emergencies.list_of_deployments(tx, [one.id for one in found])
     adopted = adoptions.list_of_runs(tx, [one.run_id for one in found])
-    drifting = {(one.environment, one.model): one.warning for one in drifts.list_open(tx)}
+    known = drifts.list_open(tx, models={one.model for one in found})
+    drifting = {(one.environment, one.model): one.warning for one in known}
     places = get_environments(tx)
     revoked = {
         name: revocations.list_in_force(

@@ -9,8 +9,12 @@ from signoff.service.desk import Desk
 from signoff.store import drifts
 
 
-def list_drifts(desk: Desk, actor: Actor, *, environment: str | None = None, model: str | None = None) -> list[Drift]:
-    """Everything that is found now, oldest first."""
+def list_drifts(
+    desk: Desk, actor: Actor, *, environment: str | None = None, model: str | None = None, limit: int = 200
+) -> list[Drift]:
+    """What is found now, oldest first."""
     authorize(actor, Do.READ)
+    most = None if actor.private else limit  # what is private is left out by its name, which the database cannot
     with desk.database.read() as tx:
-        return [one for one in drifts.list_open(tx, environment=environment, model=model) if actor.sees(one.model)]
+        found = drifts.list_open(tx, environment=environment, model=model, limit=most)
+    return [one for one in found if actor.sees(one.model)][:limit]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import fields
 from datetime import datetime
 from typing import Any
@@ -50,9 +50,18 @@ def find_open(tx: Transaction, environment: str, model: str, seen_by: SeenBy) ->
     return _drift(row) if row is not None else None
 
 
-def list_open(tx: Transaction, *, environment: str | None = None, model: str | None = None) -> list[Drift]:
+def list_open(
+    tx: Transaction,
+    *,
+    environment: str | None = None,
+    model: str | None = None,
+    models: Collection[str] | None = None,
+    limit: int | None = None,
+) -> list[Drift]:
     """Everything that is found now, oldest first; of models, too, that no run was ever about."""
-    query = _OPEN.order_by(drifts.c.found_at, drifts.c.id)
+    query = _OPEN.order_by(drifts.c.found_at, drifts.c.id).limit(limit)
+    if models is not None:
+        query = query.where(drifts.c.model.in_(sorted(models)))
     if environment is not None:
         query = query.where(drifts.c.environment == environment)
     if model is not None:

@@ -32,6 +32,8 @@ from signoff.web.navigation import places_for
 from signoff.web.static_files import shelf
 from signoff.web.words import FILTERS
 
+_MOST_DRIFTS = 20
+"""So many are counted on every page; all of them are under Deployments."""
 TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -98,7 +100,7 @@ def _drifts(request: Request, actor: Actor | None) -> list[Drift]:
     if actor is None:
         return []
     with suppress(SignoffError):
-        return list_drifts(request.app.state.desk, actor)
+        return list_drifts(request.app.state.desk, actor, limit=_MOST_DRIFTS)
     return []
 
 
