@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from fake_server import NOON, FakeServer, deployment, page
 from signoff.cli.exits import Exit
+from signoff.wire.catalogue import ModelBody
 from signoff.wire.drift import AdoptionBody, DriftBody
 from typist import Type, a_home, a_keyboard, a_server, a_terminal  # noqa: F401 - fixtures
 
@@ -44,6 +45,12 @@ def test_what_nobody_signed_off_is_said_below_the_deployments(type_: Type, serve
     server.routes["GET", "/emergencies"] = page()
     server.routes["GET", "/drifts"] = page(DRIFT)
     assert f"! {SENTENCE} put it back" in " ".join(type_("deployments").out.split())
+
+
+def test_it_is_said_of_the_models_too(type_: Type, server: FakeServer) -> None:
+    drifting = deployment().model_copy(update={"drift": f"{SENTENCE} put it back"})
+    server.routes["GET", "/models"] = page(ModelBody(name="fraud", deployments=[drifting]))
+    assert f"! {SENTENCE} put it back" in " ".join(type_("models").out.split())
 
 
 def test_it_is_said_where_nothing_was_deployed_too(type_: Type, server: FakeServer) -> None:

@@ -63,6 +63,8 @@ def models(
     headings = ["model", "version", "status", "live in", "run", "by", "age"]
     screen.say(table(headings, rows, least=["by", "age", "run"], cut="model"))
     _warn(screen, [deployment for model in found for deployment in model.deployments])
+    for drift in (one.drift for model in found for one in model.deployments if one.drift):
+        screen.say(f"[bold red]![/] {safe(drift)}")
     return Exit.DONE
 
 

@@ -19,7 +19,8 @@ def load_model(name: str, *, environment: str, client: Client | None = None) -> 
     """The model `name` that is live in `environment`, as MLflow's `PyFuncModel`; its files are compared first.
 
     What is live was approved, and the digest of the bytes that were approved is the server's word, not the registry's.
-    Where that no longer holds (its approval was revoked, its review is still owed) a UserWarning says so.
+    Where that does not hold (its approval was revoked, its review is still owed, it was adopted and nobody has approved
+    it) a UserWarning says so. Whatever somebody moved the alias to, it is not what is loaded.
 
     Raises:
         ModelNotFoundError: no version of it is live there.
