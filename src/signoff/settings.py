@@ -37,6 +37,8 @@ KNOWN = frozenset(
         "SIGNOFF_OUTBOUND_ALLOW",
         "SIGNOFF_LOG_FORMAT",
         "SIGNOFF_STEP_MEMORY_LIMIT",
+        "SIGNOFF_STEP_MLFLOW_USERNAME",
+        "SIGNOFF_STEP_MLFLOW_PASSWORD",
         "SIGNOFF_HEARTBEAT",
         "SIGNOFF_SIGNING_KEY_FILE",
         "SIGNOFF_SMTP_URL",
@@ -111,6 +113,7 @@ class Settings:
     registry_uri: Secret | None = None
     log_format: str = "human"
     step_memory_limit: int | None = None
+    step_mlflow: tuple[str, Secret] | None = None
     heartbeat: float = DEFAULT_HEARTBEAT
     trusted_proxies: tuple[str, ...] = ()
     oidc: OidcSettings | None = None
@@ -198,6 +201,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         registry_uri=_secret(env.get("MLFLOW_REGISTRY_URI")),
         log_format=log_format,
         step_memory_limit=int(limit) if limit else None,
+        step_mlflow=_step_mlflow(value("SIGNOFF_STEP_MLFLOW_USERNAME"), value("SIGNOFF_STEP_MLFLOW_PASSWORD")),
         heartbeat=_above_zero("SIGNOFF_HEARTBEAT", value("SIGNOFF_HEARTBEAT"), DEFAULT_HEARTBEAT, "seconds"),
         oidc=_oidc(value),
         trusted_proxies=_proxies(value("SIGNOFF_TRUSTED_PROXIES")),
@@ -234,6 +238,18 @@ def _value(environment: Mapping[str, str], name: str) -> str | None:
         raise ConfigurationError(
             f"{name}_FILE points to {file}, which cannot be read: {error.strerror}.", "Mend the path or its rights."
         ) from error
+
+
+def _step_mlflow(name: str | None, password: str | None) -> tuple[str, Secret] | None:
+    """MLflow's account for training scripts; None where they take the worker's."""
+    if not name and not password:
+        return None
+    if not name or not password:
+        missing = "USERNAME" if not name else "PASSWORD"
+        raise ConfigurationError(
+            f"SIGNOFF_STEP_MLFLOW_{missing} is not set.", "An account takes a name and a password."
+        )
+    return name, Secret(password)
 
 
 def _secret(given: str | None) -> Secret | None:

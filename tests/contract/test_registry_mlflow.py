@@ -21,9 +21,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from signoff.adapters.registry.mlflow import MlflowRegistry
+from signoff.adapters.registry.mlflow import MlflowRegistry, StepAccount
 from signoff.adapters.registry.mlflow_connection import Connection, locked
 from signoff.domain.errors import ModelNotFoundError, UnavailableError
+from signoff.domain.secret import Secret
 from signoff.domain.version import ModelVersion
 from signoff.ports import TrainingRun
 from signoff.proof.manifest import manifest_of
@@ -121,6 +122,23 @@ def test_the_tracking_servers_credentials_are_passed_on_and_nothing_else(
     environment = trained.registry.start_training_run("run-1/train/1", "fraud detection").environment
     assert environment["MLFLOW_TRACKING_TOKEN"] == "for-logging"
     assert all(name.startswith("MLFLOW_") for name in environment)
+
+
+def test_training_scripts_get_an_account_of_their_own_where_there_is_one(
+    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("USERNAME", "PASSWORD", "TOKEN"):
+        monkeypatch.setenv(f"MLFLOW_TRACKING_{name}", "signoffs-own")
+    monkeypatch.setenv("MLFLOW_TRACKING_SERVER_CERT_PATH", "/ca.pem")
+    account = StepAccount("trainer", Secret("the-trainers"))
+    registry = MlflowRegistry("http://signoff:signoffs-own@mlflow", None, tmp_path, steps=account)
+    assert registry._access() == {
+        "MLFLOW_TRACKING_URI": "http://mlflow",
+        "MLFLOW_REGISTRY_URI": "http://mlflow",
+        "MLFLOW_TRACKING_USERNAME": "trainer",
+        "MLFLOW_TRACKING_PASSWORD": "the-trainers",
+        "MLFLOW_TRACKING_SERVER_CERT_PATH": "/ca.pem",
+    }
 
 
 def test_workers_that_start_at_once_share_one_new_store_and_one_version(trained: Trained) -> None:

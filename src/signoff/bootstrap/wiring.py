@@ -24,7 +24,7 @@ from signoff.adapters.notify.chat import ChatNotifier
 from signoff.adapters.notify.mail import MailNotifier
 from signoff.adapters.notify.slack import SlackApp, SlackNotifier
 from signoff.adapters.notify.webhook import WebhookNotifier
-from signoff.adapters.registry.mlflow import MlflowRegistry
+from signoff.adapters.registry.mlflow import MlflowRegistry, StepAccount
 from signoff.adapters.runner.local import Limits, LocalRunner
 from signoff.adapters.runner.snapshot import unpack
 from signoff.bootstrap.scratch import take_scratch
@@ -112,7 +112,8 @@ def _blobs(settings: Settings) -> FileBlobs:
 
 
 def _registry(settings: Settings, work: Path) -> MlflowRegistry:
-    return MlflowRegistry(settings.mlflow_uri, reveal(settings.registry_uri), work)
+    steps = StepAccount(*settings.step_mlflow) if settings.step_mlflow is not None else None
+    return MlflowRegistry(settings.mlflow_uri, reveal(settings.registry_uri), work, steps=steps)
 
 
 def _identity(settings: Settings) -> OidcProvider | None:

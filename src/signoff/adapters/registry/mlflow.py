@@ -8,32 +8,38 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 
 from signoff.adapters.registry.mlflow_arrivals import KEY_TAG, MlflowArrivals
-from signoff.adapters.registry.mlflow_connection import Connection
+from signoff.adapters.registry.mlflow_connection import Connection, without_credentials
 from signoff.adapters.registry.mlflow_files import Files
 from signoff.adapters.registry.mlflow_lookup import Lookup, metrics_of, quoted
 from signoff.adapters.registry.mlflow_register import OURS, Registration
 from signoff.adapters.registry.reference import AliasedVersion, LoggedModel, NumberedVersion, RunArtifact, needed, parse
 from signoff.domain.drift import Aliases
 from signoff.domain.errors import MachineryError, ModelNotFoundError, WrongModelError
+from signoff.domain.secret import Secret
 from signoff.domain.version import Manifest, ModelVersion
 from signoff.ports import TrainingRun
 
 log = structlog.get_logger(__name__)
 
-PASSED_ON = (
-    "MLFLOW_TRACKING_USERNAME",
-    "MLFLOW_TRACKING_PASSWORD",
-    "MLFLOW_TRACKING_TOKEN",
-    "MLFLOW_TRACKING_INSECURE_TLS",
-    "MLFLOW_TRACKING_SERVER_CERT_PATH",
-)
+CREDENTIALS = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
+PASSED_ON = (*CREDENTIALS, "MLFLOW_TRACKING_INSECURE_TLS", "MLFLOW_TRACKING_SERVER_CERT_PATH")
 """What a training script needs of the worker's own environment to log. It thereby gets the worker's access to MLflow,
-never to signoff: give the worker an MLflow account that may do no more than a training script should."""
+never to signoff: give the worker an MLflow account that may do no more than a training script should, or the steps one
+of their own (`StepAccount`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepAccount:
+    """The account of MLflow that training scripts log with, where it is not to be signoff's own."""
+
+    name: str
+    password: Secret
 
 
 class MlflowRegistry:
@@ -42,7 +48,10 @@ class MlflowRegistry:
     The default store is ``sqlite:///HOME/mlflow.db``; it is made when it is not there.
     """
 
-    def __init__(self, tracking_uri: str, registry_uri: str | None, work: Path) -> None:
+    def __init__(
+        self, tracking_uri: str, registry_uri: str | None, work: Path, *, steps: StepAccount | None = None
+    ) -> None:
+        self._steps = steps
         self._connection = Connection(tracking_uri, registry_uri)
         self._files = Files(self._connection, work)
         self._lookup = Lookup(self._connection, self._files)
@@ -93,15 +102,26 @@ class MlflowRegistry:
                 run = found[0]
                 if run.info.status != "RUNNING":
                     client.update_run(run.info.run_id, status="RUNNING")
-        environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-        environment |= {
-            "MLFLOW_TRACKING_URI": self._connection.tracking_uri,
-            "MLFLOW_REGISTRY_URI": self._connection.registry_uri,
+        environment = {
+            **self._access(),
             "MLFLOW_RUN_ID": str(run.info.run_id),
             "MLFLOW_EXPERIMENT_NAME": experiment,
             "MLFLOW_DISABLE_TELEMETRY": "true",
         }
         return TrainingRun(str(run.info.run_id), environment)
+
+    def _access(self) -> dict[str, str]:
+        """By which a script reaches MLflow: the worker's own way, or that of the steps' account and nothing else."""
+        passed = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+        uris = {
+            "MLFLOW_TRACKING_URI": self._connection.tracking_uri,
+            "MLFLOW_REGISTRY_URI": self._connection.registry_uri,
+        }
+        if self._steps is None:
+            return passed | uris
+        kept = {name: value for name, value in passed.items() if name not in CREDENTIALS}
+        own = {CREDENTIALS[0]: self._steps.name, CREDENTIALS[1]: self._steps.password.reveal()}
+        return {**kept, **own, **{name: without_credentials(uri) for name, uri in uris.items()}}
 
     def collect(self, training_run_id: str, output: Path, model: str, /) -> ModelVersion:
         """What the training command delivered; ends its tracking run."""
