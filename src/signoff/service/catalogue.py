@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -23,6 +23,8 @@ from signoff.store.database import Transaction
 from signoff.store.environments import get_environments
 from signoff.store.targets import notifiable
 from signoff.store.versions import list_newest_runs
+
+_MOST_LIVE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,12 +155,17 @@ def _status(run: Run, attempt: int, deployed: list[Deployment]) -> ModelStatus:
     return model_status(run, live or (deployed[0].status if deployed else None))
 
 
-def list_environments(desk: Desk, actor: Actor) -> list[tuple[Environment, list[Deployment]]]:
-    """Every environment with what is live in it."""
+def list_environments(
+    desk: Desk, actor: Actor, *, model: str | None = None
+) -> list[tuple[Environment, list[Deployment]]]:
+    """Every environment with what is live in it, of one model where it is named; of very many the newest."""
     authorize(actor, Do.READ)
     with desk.database.read() as tx:
         hidden = hidden_models(tx, actor)
-        live = deployed(tx, deployments.list_deployments(tx, statuses=[DeploymentStatus.LIVE], hidden=hidden))
+        found = deployments.list_deployments(
+            tx, model=model, statuses=[DeploymentStatus.LIVE], hidden=hidden, limit=_MOST_LIVE
+        )
+        live = deployed(tx, found)
         known = get_environments(tx)
     return [(known[name], [d for d in live if d.environment == name]) for name in sorted(known)]
 
@@ -172,14 +179,29 @@ def get_environment(desk: Desk, actor: Actor, name: str) -> tuple[Environment, l
 
 
 def list_deployments(
-    desk: Desk, actor: Actor, *, environment: str | None = None, model: str | None = None, limit: int = 100
+    desk: Desk,
+    actor: Actor,
+    *,
+    environment: str | None = None,
+    model: str | None = None,
+    before: tuple[datetime, str] | None = None,
+    limit: int = 100,
 ) -> list[Deployment]:
-    """Deployments, newest first."""
+    """Deployments, newest first; `before` is (started_at, id) of the last one seen."""
     authorize(actor, Do.READ)
     with desk.database.read() as tx:
         hidden = hidden_models(tx, actor)
-        found = deployments.list_deployments(tx, environment=environment, model=model, hidden=hidden, limit=limit)
+        found = deployments.list_deployments(
+            tx, environment=environment, model=model, hidden=hidden, before=before, limit=limit
+        )
         return [*deployed(tx, found)]
+
+
+def list_former(desk: Desk, actor: Actor, models: Collection[str]) -> dict[tuple[str, str], tuple[str, ...]]:
+    """(Environment, model) -> the versions of these models that could come back there: other ones that were live."""
+    authorize(actor, Do.READ)
+    with desk.database.read() as tx:
+        return deployments.list_former(tx, models) if models else {}
 
 
 def get_deployment(desk: Desk, actor: Actor, deployment_id: str) -> Deployment:

@@ -182,9 +182,10 @@ def list_deployments(
     run_ids: Sequence[str] | None = None,
     statuses: Sequence[DeploymentStatus] = (),
     hidden: Collection[str] = (),
+    before: tuple[datetime, str] | None = None,
     limit: int = 200,
 ) -> list[Deployment]:
-    """Deployments, newest first, without those of `hidden` models."""
+    """Deployments, newest first, without those of `hidden` models; `before`: (started_at, id) of the last one seen."""
     query = select(deployments).order_by(deployments.c.started_at.desc(), deployments.c.id).limit(limit)
     if hidden:
         query = query.where(deployments.c.model.not_in(list(hidden)))
@@ -196,7 +197,28 @@ def list_deployments(
         query = query.where(deployments.c.run_id.in_(run_ids))
     if statuses:
         query = query.where(deployments.c.status.in_([s.value for s in statuses]))
+    if before is not None:
+        at, its_id = before
+        is_later = (deployments.c.started_at == at) & (deployments.c.id > its_id)
+        query = query.where(deployments.c.started_at <= at, (deployments.c.started_at < at) | is_later)
     return [_deployment(row) for row in tx.execute(query)]
+
+
+def list_former(tx: Transaction, models: Collection[str], *, limit: int = 30) -> dict[tuple[str, str], tuple[str, ...]]:
+    """(Environment, model) -> the versions that were live there and are no more, newest first.
+
+    Of each model the newest `limit` deployments that ended so are looked at.
+    """
+    names = func.unnest(literal(sorted(models), ARRAY(Text))).table_valued("name").alias("names")
+    gone = [DeploymentStatus.REPLACED.value, DeploymentStatus.ROLLED_BACK.value]
+    columns = (deployments.c.environment, deployments.c.model, deployments.c.version, deployments.c.started_at)
+    mine = select(*columns).where(deployments.c.model == names.c.name, deployments.c.status.in_(gone))
+    former = mine.order_by(deployments.c.started_at.desc()).limit(limit).lateral("former")
+    query = select(former).select_from(names.join(former, true())).order_by(former.c.started_at.desc())
+    found: dict[tuple[str, str], dict[str, None]] = {}
+    for row in tx.execute(query):
+        found.setdefault((row.environment, row.model), {})[row.version] = None
+    return {place: tuple(versions) for place, versions in found.items()}
 
 
 def list_newest(tx: Transaction, models: Collection[str], *, limit: int = 200) -> list[Deployment]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Annotated
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import Response
@@ -11,12 +12,13 @@ from fastapi.responses import Response
 from signoff.domain.access import Do, Resource, why_not
 from signoff.domain.actor import Actor
 from signoff.domain.drift import Drift
-from signoff.domain.environment import Deployment, DeploymentStatus, Environment
+from signoff.domain.environment import Deployment, Environment
 from signoff.domain.errors import SignoffError
 from signoff.service import adopting, catalogue, drifts, emergencies, rollbacks, views
 from signoff.service.desk import Desk
 from signoff.web.page import redirect, render
 from signoff.web.visitor import DeskOf, SignedIn
+from signoff.wire.cursor import cursor_of, read_cursor
 from signoff.wire.statuses import status_of
 
 router = APIRouter()
@@ -55,10 +57,14 @@ class Found:
 
 @router.get("/deployments")
 def show_deployments(
-    request: Request, desk: DeskOf, actor: SignedIn, model: Annotated[str, Query(max_length=255)] = ""
+    request: Request,
+    desk: DeskOf,
+    actor: SignedIn,
+    model: Annotated[str, Query(max_length=255)] = "",
+    cursor: Annotated[str | None, Query(max_length=500)] = None,
 ) -> Response:
-    """Every environment side by side."""
-    return _page(request, desk, actor, model=model)
+    """Every environment side by side; with a cursor older deployments."""
+    return _page(request, desk, actor, model=model, cursor=cursor)
 
 
 @router.post("/deployments/roll-back")
@@ -130,21 +136,28 @@ def _page(
     actor: Actor,
     *,
     model: str = "",
+    cursor: str | None = None,
     problem: SignoffError | None = None,
     typed: dict[str, str] | None = None,
 ) -> Response:
     wanted = model.strip() or None
     newest = views.settled_event(desk, actor)
-    history = catalogue.list_deployments(desk, actor, model=wanted, limit=_HISTORY)
+    history = catalogue.list_deployments(desk, actor, model=wanted, before=read_cursor(cursor), limit=_HISTORY)
+    following = None
+    if len(history) == _HISTORY:
+        older = {"model": wanted or "", "cursor": cursor_of(history[-1].started_at, history[-1].id)}
+        following = f"/deployments?{urlencode({name: value for name, value in older.items() if value})}"
+    places = catalogue.list_environments(desk, actor, model=wanted)
+    former = catalogue.list_former(desk, actor, {one.model for _, live in places for one in live})
     now = desk.clock()
     columns = [
         Column(
             environment,
-            tuple(_live(actor, one, history) for one in live if wanted is None or one.model == wanted),
+            tuple(_live(actor, one, former.get((one.environment, one.model), ())) for one in live),
             environment.frozen(now),
             environment.break_glass is not None and why_not(actor, Do.BREAK_GLASS) is None,
         )
-        for environment, live in catalogue.list_environments(desk, actor)
+        for environment, live in places
     ]
     return render(
         request,
@@ -152,6 +165,8 @@ def _page(
         status=status_of(problem).value if problem is not None else 200,
         columns=columns,
         history=history,
+        following=following,
+        is_first=cursor is None,
         found_drifts=[_found(actor, one) for one in drifts.list_drifts(desk, actor, model=wanted)],
         open_emergencies=emergencies.list_emergencies(desk, actor),
         model=model,
@@ -167,15 +182,8 @@ def _found(actor: Actor, one: Drift) -> Found:
     return Found(one, one.is_unknown and may_adopt, not one.is_unknown and may_roll_back)
 
 
-def _live(actor: Actor, one: Deployment, history: list[Deployment]) -> Live:
-    """`former` are other versions that were live there; whether one may come back the service decides."""
-    gone = {DeploymentStatus.REPLACED, DeploymentStatus.ROLLED_BACK}
-    former = [
-        found.version
-        for found in history
-        if (found.environment, found.model) == (one.environment, one.model)
-        and found.status in gone
-        and found.version != one.version
-    ]
+def _live(actor: Actor, one: Deployment, former: tuple[str, ...]) -> Live:
+    """`former` are the versions that were live there; whether one may come back the service decides."""
+    others = tuple(version for version in former if version != one.version)
     may = why_not(actor, Do.ROLL_BACK, Resource(one.model)) is None
-    return Live(one, tuple(dict.fromkeys(former)), may and bool(former))
+    return Live(one, others, may and bool(others))
