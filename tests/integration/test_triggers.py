@@ -220,6 +220,24 @@ def test_a_file_that_says_not_what_starts_it_is_refused(house: House) -> None:
     assert said == "signoff.yaml does not say what starts it. Add `on: {model_version: NAME}` to it."
 
 
+def test_the_list_tells_the_newest_of_each(house: House) -> None:
+    register(house)
+    register(house, ON_NEWS.replace("name: fraud\n", "name: other\n").replace("fraud-detector", "churn"))
+    for _ in range(2):
+        arrive(house)
+    house.tick()
+    listed = made(house.as_("dave").get("/pipelines"))["items"]
+    assert [(p["name"], [start["version"] for start in p["starts"]]) for p in listed] == [("fraud", [2]), ("other", [])]
+
+
+def test_a_look_takes_on_so_many_and_the_next_one_the_rest(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arrivals, "_AT_ONCE", 2)
+    register(house)
+    for _ in range(3):
+        arrive(house)
+    assert [len(arrivals.look(house.desk, "fraud")) for _ in range(3)] == [2, 1, 0]
+
+
 def test_a_pipeline_of_a_private_model_is_unknown_to_others(house: House) -> None:
     register(house)
     made(house.as_("erin").ask("PUT", "/private-models", json={"private": ["fraud-*"]}))

@@ -97,6 +97,13 @@ def test_a_token_may_do_what_its_scope_says_but_for_what_needs_a_signed_in_perso
     assert is_allowed(actor, action, Resource(MODEL, "somebody")) == expected
 
 
+@pytest.mark.parametrize("action", list(Do))
+def test_a_registered_pipeline_submits_within_its_registrars_rights_and_does_nothing_else(action: Do) -> None:
+    actor = Actor("alice", frozenset(Role), Credential.PIPELINE, ("fraud-*",))
+    assert is_allowed(actor, action, Resource(MODEL, "alice")) == (action in {Do.SUBMIT, Do.RESUBMIT})
+    assert not is_allowed(replace(actor, roles=frozenset({Role.VIEWER})), action, Resource(MODEL, "alice"))
+
+
 @pytest.mark.parametrize("scope", list(Scope))
 @pytest.mark.parametrize("action", list(Do))
 def test_a_token_marked_for_an_automation_decides_within_its_scope_and_its_persons_role(
@@ -201,7 +208,18 @@ def test_whose_run_it_is_does_not_matter_for_anything_else(action: Do) -> None:
         assert is_allowed(actor, action, Resource(MODEL, "anna"))
 
 
-NARROWED = {Do.REGISTER_PIPELINES, Do.REMOVE_PIPELINES, Do.SUBMIT, Do.RESUBMIT, Do.CANCEL, Do.RETRY, Do.COMMENT, Do.DECIDE, Do.WITHDRAW, Do.ROLL_BACK} | {
+NARROWED = {
+    Do.REGISTER_PIPELINES,
+    Do.REMOVE_PIPELINES,
+    Do.SUBMIT,
+    Do.RESUBMIT,
+    Do.CANCEL,
+    Do.RETRY,
+    Do.COMMENT,
+    Do.DECIDE,
+    Do.WITHDRAW,
+    Do.ROLL_BACK,
+} | {
     Do.DELEGATE,
     Do.REVOKE,
     Do.BREAK_GLASS,

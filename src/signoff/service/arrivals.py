@@ -42,6 +42,8 @@ from signoff.service.submission import Offer, Submission, resubmit_run, submit_r
 from signoff.store import people, watches
 
 LOG = structlog.get_logger("signoff.arrivals")
+_AT_ONCE = 20
+"""How many versions one look takes on: each may be big, and a worker that is told to stop waits for the look's end."""
 
 
 class _HeldError(SignoffError):
@@ -65,12 +67,15 @@ def look(desk: Desk, pipeline: str) -> list[str]:
         arrivals = desk.arrivals.newer_than(watch.watched, watch.seen)
         with desk.database.read() as tx:
             settled = watches.list_settled(tx, watch.watched, after=watch.seen)
-        is_unbroken = True
+        is_unbroken, left = True, _AT_ONCE
         for arrival in arrivals:
             if (arrival.version, arrival.made_at) not in settled:
                 if not arrival.is_ready:
                     is_unbroken = False
                     continue
+                if left == 0:
+                    break
+                left -= 1
                 started += _settle(desk, watch, arrival)
             seen = arrival.version if is_unbroken else seen
     except (_HeldError, UnavailableError, OSError) as error:

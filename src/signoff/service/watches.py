@@ -122,8 +122,8 @@ def list_pipelines(desk: Desk, actor: Actor) -> list[Watching]:
     authorize(actor, Do.READ)
     with desk.database.read() as tx:
         found = [watch for watch in watches.list_watches(tx) if _sees(actor, watch)]
-        starts = watches.list_starts(tx, [watch.name for watch in found], limit=1)
-    return [Watching(watch, starts[watch.name]) for watch in found]
+        newest = watches.list_newest_starts(tx)
+    return [Watching(watch, [newest[watch.name]] if watch.name in newest else []) for watch in found]
 
 
 def get_pipeline(desk: Desk, actor: Actor, name: str) -> Watching:
@@ -131,7 +131,7 @@ def get_pipeline(desk: Desk, actor: Actor, name: str) -> Watching:
     authorize(actor, Do.READ)
     with desk.database.read() as tx:
         watch = _known(actor, watches.get_watch(tx, name))
-        return Watching(watch, watches.list_starts(tx, [name])[name])
+        return Watching(watch, watches.list_starts(tx, name))
 
 
 def remove_pipeline(desk: Desk, actor: Actor, name: str) -> Watching:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, delete, func, or_, select, update
+from sqlalchemy import Row, delete, func, or_, select, true, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from signoff.domain.audit import AuditEvent
@@ -107,13 +107,17 @@ def list_settled(tx: Transaction, model: str, *, after: int) -> set[tuple[int, d
     return {(int(row.version), row.made_at) for row in tx.execute(query)}
 
 
-def list_starts(tx: Transaction, pipelines: Sequence[str], *, limit: int = 20) -> dict[str, list[Start]]:
-    """What came of the newest versions that each of these pipelines was told of, newest first."""
-    found: dict[str, list[Start]] = {}
-    for pipeline in pipelines:
-        query = select(starts).where(starts.c.pipeline == pipeline).order_by(starts.c.at.desc()).limit(limit)
-        found[pipeline] = [_start(row) for row in tx.execute(query)]
-    return found
+def list_starts(tx: Transaction, pipeline: str, *, limit: int = 20) -> list[Start]:
+    """What came of the newest versions that the pipeline was told of, newest first."""
+    query = select(starts).where(starts.c.pipeline == pipeline).order_by(starts.c.at.desc()).limit(limit)
+    return [_start(row) for row in tx.execute(query)]
+
+
+def list_newest_starts(tx: Transaction) -> dict[str, Start]:
+    """What came of the newest version, by registered pipeline: a step along an index for each."""
+    newest = select(starts).where(starts.c.pipeline == watches.c.name).order_by(starts.c.at.desc()).limit(1).lateral()
+    query = select(*newest.c).select_from(watches).join(newest, true())
+    return {row.pipeline: _start(row) for row in tx.execute(query)}
 
 
 def find_run_about(tx: Transaction, model: str, arrival: Arrival) -> str | None:
