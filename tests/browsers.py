@@ -1,10 +1,17 @@
-"""Finds a Chromium and starts it for tests: Playwright's own, else the system's, else none, with the reason."""
+"""Finds a Chromium and starts it for tests: Playwright's own, else the system's, else Debian's, which root installs.
+
+Where none can be had the tests are skipped, with the reason. What is installed is said on the terminal.
+"""
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
-from collections.abc import Iterator
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +22,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+LOCK = Path(tempfile.gettempdir(), "signoff-tests-browser.lock")
 ARGUMENTS = (
     "--disable-background-networking",
     "--disable-component-update",
@@ -35,6 +43,28 @@ def executable(playwright: Playwright) -> str | None:
     return next((found for name in NAMES if (found := shutil.which(name))), None)
 
 
+def install(run: Callable[..., object] = subprocess.run) -> bool:
+    """Install Debian's Chromium, where there is apt-get and we are root; whether there is one now. Says so.
+
+    One process at a time: of several test workers the others find what the first one installed.
+    """
+    if os.geteuid() != 0 or shutil.which("apt-get") is None or os.environ.get("SIGNOFF_INSTALL_BROWSER") == "no":
+        return False
+    with LOCK.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if shutil.which(NAMES[0]) is not None:
+            return True
+        print("no browser on this machine: installing Debian's chromium", file=sys.__stderr__, flush=True)
+        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        for words in (["update"], ["install", "--yes", "--no-install-recommends", "chromium"]):
+            try:
+                run(["apt-get", "--quiet", *words], env=environment, capture_output=True, check=True, timeout=600)
+            except (OSError, subprocess.SubprocessError) as error:
+                print(f"apt-get {words[0]} failed: {error}", file=sys.__stderr__, flush=True)
+                return False
+    return shutil.which(NAMES[0]) is not None
+
+
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """A Chromium without a window; the test is skipped, with the reason, where none can be had."""
@@ -42,6 +72,8 @@ def chromium() -> Iterator[Browser]:
 
     with sync_playwright() as playwright:
         found = executable(playwright)
+        if found is None and install():
+            found = executable(playwright)
         if found is None:
             pytest.skip(
                 "no browser: neither Playwright's Chromium (playwright install chromium) nor one of the system's "
