@@ -17,6 +17,7 @@ from house import PRODUCTION, House, made
 from page_browser import Browser
 from signoff.domain.actor import Person, Role
 from signoff.domain.environment import BreakGlass
+from signoff.domain.version import ModelVersion
 from signoff.web.forgery import FIELD, token_of
 
 EVERY_ROLE = frozenset(Role) - {Role.ADMIN}
@@ -161,3 +162,23 @@ def test_whoever_is_named_hears_what_there_is(private: Scene) -> None:
     assert (said.status_code, said.json()["code"]) == (403, "not_allowed")
     told_ = private.house.as_("alice").post("/runs", {"pipeline": BARE, "model": f"models:/{MODEL}/99"})
     assert "newest version" in told_.json()["hint"]
+
+
+def test_the_registry_is_asked_as_often_of_a_private_model_as_of_one_that_never_was(
+    private: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    real = private.house.registry.resolve
+
+    def resolve(reference: str, model: str | None) -> ModelVersion:
+        asked.append(reference)
+        return real(reference, model)
+
+    monkeypatch.setattr(private.house.registry, "resolve", resolve)
+    counts = []
+    for name in NAMES:
+        asked.clear()
+        private.house.as_("mallory").post("/runs", {"pipeline": BARE, "model": f"models:/{name}/1"})
+        counts.append(len(asked))
+        assert f"models:/{MODEL}/1" not in asked
+    assert counts == [1, 1, 1]
