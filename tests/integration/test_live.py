@@ -98,8 +98,8 @@ def test_a_page_of_a_run_is_told_once_of_what_happens_together(house: House) -> 
         await asyncio.to_thread(house.decide, "bob", run, "approve")
         told = await asyncio.wait_for(next_change(mine), 10)
         followers = hub.followers
-        await mine.aclose()  # type: ignore[attr-defined]
-        await lists.aclose()  # type: ignore[attr-defined]
+        await mine.aclose()
+        await lists.aclose()
         return hello, told, followers
 
     hello, told, followers = apart(follow())
@@ -115,7 +115,7 @@ def test_a_page_that_missed_something_is_told_at_once(house: House) -> None:
     async def first(last: int, newest: int) -> str:
         stream = hub.follow("run", last=last, newest=lambda: newest)
         said = await anext(stream)
-        await stream.aclose()  # type: ignore[attr-defined]
+        await stream.aclose()
         return said
 
     async def three() -> list[str]:
@@ -156,7 +156,7 @@ def test_what_is_committed_between_a_page_and_its_stream_is_told(house: House) -
     async def follow() -> list[str]:
         stream = hub.follow(EVERYTHING, last=shown, newest=newest, ping=0.05)
         told = [await anext(stream), await asyncio.wait_for(next_change(stream), 10)]
-        await stream.aclose()  # type: ignore[attr-defined]
+        await stream.aclose()
         return told
 
     first, then = apart(follow())
@@ -188,7 +188,7 @@ def test_a_stream_that_cannot_ask_what_there_is_has_the_page_look(house: House) 
     async def first() -> str:
         stream = hub.follow(EVERYTHING, last=7, newest=away)
         said = await anext(stream)
-        await stream.aclose()  # type: ignore[attr-defined]
+        await stream.aclose()
         return said
 
     said = apart(first())
