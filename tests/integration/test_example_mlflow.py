@@ -170,6 +170,16 @@ def test_an_account_that_may_not_read_is_said_to_be_not_let_in(scene: Scene, tmp
     assert "MLFLOW_TRACKING_USERNAME" in refusal.value.hint
 
 
+def test_a_model_that_signoff_may_not_read_is_not_taken_for_one_without_versions(scene: Scene) -> None:
+    hidden = {"username": "signoff", "resource_type": "registered_model", "resource_id": "hidden"}
+    assert scene.mlflow.ask("alice", "/api/2.0/mlflow/registered-models/create", name="hidden") == 200
+    grant = "/api/3.0/mlflow/users/permissions/grant"
+    assert scene.mlflow.ask("admin", grant, **hidden, permission="DENY") == 200
+    text = (EXAMPLE / "signoff.yaml").read_text().replace(DEV, "hidden")
+    said = refused(scene.house.as_("alice").post("/pipelines", {"pipeline": text}), 503, "unavailable")
+    assert "did not let signoff in" in said
+
+
 @contextmanager
 def listening(house: House) -> Iterator[str]:
     """The house's application on a port of loopback, for MLflow to call."""

@@ -7,6 +7,7 @@ client's own machine said.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -40,6 +41,10 @@ class MlflowArrivals:
     def newest(self, model: str, /) -> int:
         """The number of the newest version of `model`; 0 when it has none."""
         found = self._lookup.newest(model)
+        if found is None:
+            # A search leaves out what its asker may not read; only this is refused then.
+            with suppress(ModelNotFoundError):
+                self._lookup.aliases(model)
         return int(found.version) if found is not None else 0
 
     def newer_than(self, model: str, version: int, /) -> Sequence[Arrival]:
