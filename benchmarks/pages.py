@@ -27,9 +27,12 @@ from pathlib import Path
 import psycopg
 from history import fill
 from rest import free_port, start_server
-from stage import FIRST, Stage, about, percentile, report, stage
+from stage import CAST, FIRST, Stage, about, percentile, report, stage
 
+from signoff.domain.actor import SYSTEM, Directory, Person, Role
+from signoff.service.administration import apply_people
 from signoff.service.sessions import open_session
+from signoff.service.streams import MOST as MOST_FOLLOWED
 
 PAGES = {
     "inbox": ("bob", "/"),
@@ -49,6 +52,14 @@ PAGES = {
     "audit_of_a_kind": ("erin", "/audit?type=run.errored"),
     "audit_of_a_person": ("erin", "/audit?actor=erin"),
 }
+
+
+def add_readers(made: Stage, count: int) -> list[str]:
+    """So many people who read, for one may follow only so much at a time; their names."""
+    readers = [Person(f"reader-{number}", frozenset({Role.VIEWER})) for number in range(count)]
+    with made.desk(1) as desk:
+        apply_people(desk, SYSTEM, Directory.of([*CAST, *readers]), {})
+    return [one.name for one in readers]
 
 
 def session(made: Stage, who: str) -> str:
@@ -92,9 +103,10 @@ def follow(port: int, path: str, secret: str) -> socket.socket:
 
 def measure_open(made: Stage, port: int, pid: int, secret: str, count: int) -> dict[str, object]:
     """What `count` open pages cost, and when the last of them is told of a decision."""
+    readers = [session(made, who) for who in add_readers(made, -(-count // MOST_FOLLOWED))]
     before = memory(pid)
     run = str(FIRST)
-    streams = [follow(port, f"/runs/{run}/live", secret) for _ in range(count)]
+    streams = [follow(port, f"/runs/{run}/live", readers[number // MOST_FOLLOWED]) for number in range(count)]
     after = memory(pid)
     with psycopg.connect(made.owner) as connection:
         row = connection.execute(

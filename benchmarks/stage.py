@@ -52,6 +52,7 @@ BOB = Person("bob", frozenset({Role.APPROVER}))
 CAROL = Person("carol", frozenset({Role.APPROVER}))
 DAVE = Person("dave", frozenset({Role.VIEWER}))
 ERIN = Person("erin", frozenset({Role.ADMIN}))
+CAST = (ALICE, BOB, CAROL, DAVE, ERIN)
 
 PIPELINE = """
 model: model-{number}
@@ -198,7 +199,7 @@ def stage(keep: Path | None = None) -> Iterator[Stage]:
         upgrade(owner, service_role=SERVICE_ROLE)
         made = Stage(path, owner.replace("user=signoff", f"user={SERVICE_ROLE}"), owner)
         with made.desk(2) as desk:
-            apply_people(desk, SYSTEM, Directory.of([ALICE, BOB, CAROL, DAVE, ERIN]), {})
+            apply_people(desk, SYSTEM, Directory.of(CAST), {})
             apply_environments(desk, SYSTEM, {LOCAL.name: LOCAL})
         yield made
 
