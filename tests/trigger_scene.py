@@ -50,7 +50,8 @@ def run_ids(house: House, pipeline: str = "fraud") -> dict[int, str | None]:
 
 def event_of(model: str, *, action: str = "created", entity: str = "model_version") -> dict[str, Any]:
     """An event as MLflow words it."""
-    data: dict[str, Any] = {"name": model, "version": "1", "source": "models:/m-1", "run_id": None, "tags": {}, "description": None}
+    about = {"name": model, "version": "1", "source": "models:/m-1"}
+    data: dict[str, Any] = {**about, "run_id": None, "tags": {}, "description": None}
     return {"entity": entity, "action": action, "timestamp": "2026-11-20T12:00:00+00:00", "data": data}
 
 

@@ -29,7 +29,6 @@ from signoff.domain.version import Lineage, Manifest, ModelVersion
 from signoff.ports import TrainingRun
 from signoff.proof.manifest import manifest_of
 
-
 _ORIGIN, _COPY_OF = "signoff.origin", "signoff.copy_of"
 
 
@@ -256,7 +255,9 @@ class MemoryRegistry:
     ) -> _Version:
         with self._lock:
             versions = self._versions.setdefault(model, [])
-            versions.append(_Version(model, str(len(versions) + 1), path, run_id, is_ours, self._clock(), dict(tags or {})))
+            versions.append(
+                _Version(model, str(len(versions) + 1), path, run_id, is_ours, self._clock(), dict(tags or {}))
+            )
             return versions[-1]
 
     def _placed(self, model: str, run_id: str, path: str) -> _Version:
