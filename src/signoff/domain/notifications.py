@@ -66,7 +66,14 @@ _OF_REGISTRAR = frozenset({Event.PIPELINE_HELD, Event.PIPELINE_REFUSED})
 _OF_EMERGENCY = frozenset({Event.GLASS_FAILED, Event.GLASS_SETTLED, Event.GLASS_CANCELLED})
 
 TOLD = (
-    ASKING | URGENT | OF_PLACE | _OF_OWNERS | _OF_ALL_OF_RUN | _OF_APPROVERS | _OF_EMERGENCY | _OF_REGISTRAR
+    ASKING
+    | URGENT
+    | OF_PLACE
+    | _OF_OWNERS
+    | _OF_ALL_OF_RUN
+    | _OF_APPROVERS
+    | _OF_EMERGENCY
+    | _OF_REGISTRAR
     | {Event.APPROVAL_REVOKED}
 )
 """Every event that anybody may hear of."""
