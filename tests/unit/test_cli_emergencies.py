@@ -188,6 +188,7 @@ def test_every_listing_says_what_is_owed_and_what_is_revoked(type_: Type, server
     live = deployment(emergency=owed, warning=WARNING, revocation=RevocationMark(by="carol", at=NOON, why="it leaks"))
     server.routes["GET", "/deployments"] = page(live)
     server.routes["GET", "/emergencies"] = page(emergency(), deployed())
+    server.routes["GET", "/drifts"] = page()
     server.routes["GET", "/models"] = page(ModelBody(name="fraud", deployments=[live]))
     server.routes["GET", "/environments/production"] = environment(live=[live])
     server.routes["GET", "/runs/abc"] = run(deployments=[live])
