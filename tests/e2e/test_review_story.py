@@ -108,7 +108,7 @@ def test_every_page_is_for_everyone(open_page: Callable[..., Page], waiting: str
         page = open_page(who, reduced_motion="reduce", **VIEWS[view])
         page.goto(path)
         if page.locator("[data-spec]").count():
-            page.locator("body[data-drawn]").wait_for(timeout=30_000)
+            page.locator("body[data-drawn]").wait_for()
             assert page.locator("[data-drawn=no]").count() == 0
         page.screenshot(path=SHOTS / f"{name}-{view}.png", full_page=True)
         sideways = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
@@ -151,7 +151,7 @@ def test_the_pictures_of_the_readme(open_page: Callable[..., Page], waiting: str
     """Drawn every time; kept where SIGNOFF_PICTURES says."""
     page = open_page("bob", viewport={"width": 1280, "height": 1000}, device_scale_factor=1)
     page.goto(f"/runs/{waiting}/gates/approve")
-    page.locator("body[data-drawn]").wait_for(timeout=30_000)
+    page.locator("body[data-drawn]").wait_for()
     taken = {"review.png": page.screenshot()}
     page.goto("/")
     page.get_by_role("link", name=churn.MODEL).first.wait_for()
