@@ -76,7 +76,6 @@ def test_every_event_that_is_told_has_words_without_holes(kind: Event) -> None:
         (Event.DEPLOYMENT_SUCCEEDED, ["carol"]),
         (Event.DEPLOYMENT_FAILED, ["carol"]),
         (Event.DEPLOYMENT_ROLLED_BACK, ["alice", "carol"]),
-        (Event.APPROVAL_EXPIRED, ["alice", "carol"]),
         (Event.APPROVAL_REVOKED, ["alice", "bob", "carol"]),
         (Event.GLASS_REQUESTED, ["bob"]),
         (Event.GLASS_SETTLED, ["bob", "carol"]),
