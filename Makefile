@@ -54,14 +54,22 @@ $(AWS): $(LOCKED) requirements/aws.txt
 	$(TIMED) "install what examples/sagemaker runs with" $(VENV)/aws/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/aws.txt
 	@touch $@
 
+# Apart for the same reason; what it lacks it finds in $(VENV).
+MLFLOW := $(VENV)/mlflow/.ready
+$(MLFLOW): $(LOCKED) requirements/mlflow.txt
+	$(TIMED) "make $(VENV)/mlflow" $(PYTHON) -m venv $(VENV)/mlflow
+	$(TIMED) "install what an mlflow server needs" $(VENV)/mlflow/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/mlflow.txt
+	@$(PY) -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > "$$($(VENV)/mlflow/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/beside.pth"
+	@touch $@
+
 demo: $(READY)
 	$(TIMED) "demo" $(PY) examples/demo.py
 
-test: check $(AWS)
+test: check $(AWS) $(MLFLOW)
 	$(TIMED) "tests" $(PY) -m pytest -q -n $(WORKERS) --dist worksteal --ignore=tests/architecture
 
 test-all: export SIGNOFF_TEST_ROUNDS = $(ROUNDS)
-test-all: check $(AWS)
+test-all: check $(AWS) $(MLFLOW)
 	$(TIMED) "tests, the long ones too, $(ROUNDS) rounds" $(PY) -m pytest -q -n $(WORKERS) --dist worksteal --ignore=tests/architecture -m ''
 
 check: $(READY)
@@ -76,7 +84,7 @@ check: $(READY)
 # Apart from check: it asks a vulnerability service of the network, and a build must not fail because that is away.
 # --strict: a package that the service does not know fails, for it was not audited.
 audit: $(READY)
-	$(TIMED) "known vulnerabilities of what is locked" $(BIN)/pip-audit --strict --disable-pip --progress-spinner off -r requirements/dev.txt -r requirements/aws.txt
+	$(TIMED) "known vulnerabilities of what is locked" $(BIN)/pip-audit --strict --disable-pip --progress-spinner off -r requirements/dev.txt -r requirements/aws.txt -r requirements/mlflow.txt
 
 fix: $(READY)
 	$(TIMED) "lint, mending" $(BIN)/ruff check --fix --quiet
@@ -94,6 +102,7 @@ lock: $(READY)
 	$(TIMED) "requirements/dev.txt" $(UV) --upgrade pyproject.toml --extra evaluate --extra pictures --group dev -o requirements/dev.txt
 	$(TIMED) "requirements/run.txt" $(UV) pyproject.toml --extra evaluate --extra pictures -c requirements/dev.txt -o requirements/run.txt
 	$(TIMED) "requirements/aws.txt" $(UV) --upgrade requirements/aws.in -o requirements/aws.txt
+	$(TIMED) "requirements/mlflow.txt" $(UV) --upgrade requirements/mlflow.in -o requirements/mlflow.txt
 
 clean:
 	$(TIMED) "remove what was made" rm -rf $(VENV) build dist frontend/node_modules src/signoff/web/static/vendor .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

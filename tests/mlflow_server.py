@@ -1,12 +1,11 @@
 """A real `mlflow server` process on loopback, with a database and files of the test's own.
 
-The server wants packages that signoff does not (flask, flask-cors, graphene). It runs with a Python of its own: the one
-that SIGNOFF_TEST_MLFLOW names, else that of the environment `mlflow` inside ours, else ours where it has them.
+The server wants packages that signoff does not (`requirements/mlflow.in`). It runs with a Python of its own: the one
+that SIGNOFF_TEST_MLFLOW names, else that of the environment `mlflow` inside ours.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import signal
 import socket
@@ -17,24 +16,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx2
-import pytest
 
 _STARTS_WITHIN = 120.0
 
 
 def python_of_server() -> list[str]:
-    """The command that runs a Python which has the server; the test is skipped where there is none."""
+    """The command that runs a Python which has the server."""
     named = os.environ.get("SIGNOFF_TEST_MLFLOW")
     own = Path(sys.prefix) / "mlflow" / "bin" / "python"
-    if named:
-        return named.split()
-    if own.is_file():
-        return [str(own)]
-    if not all(importlib.util.find_spec(name) for name in ("flask", "flask_cors", "graphene")):
-        pytest.skip(
-            "no mlflow server here: SIGNOFF_TEST_MLFLOW names a Python that has mlflow, flask, flask-cors, graphene"
-        )
-    return [sys.executable]
+    assert named or own.is_file(), "make .venv/mlflow/.ready"
+    return named.split() if named else [str(own)]
 
 
 def closed_port() -> int:

@@ -48,6 +48,8 @@ def test_every_route_wants_to_know_who_asks(house: House) -> None:
     for method, path in found:
         if path.endswith(("/device/code", "/device/token", "/tokens/exchange")) or "/unsubscribe/" in path:
             continue  # who asks for a credential has none, and the word of a mail is one
+        if "/hooks/" in path:
+            continue  # a signature lets them in; tests/attacks tries them without
         with house.unchanged():
             answer = house.client.request(method, path, json={} if method == "POST" else None)
         assert "says not who it is from" in refused(answer, 401, "not_authenticated"), (method, path)

@@ -10,6 +10,7 @@ import pytest
 from factories import ALICE, BOB, CAROL, DAVE, ERIN
 from house import House, made, refused
 from signoff.domain.actor import Person, Role
+from signoff.engine import settling
 from signoff.store.migrate import upgrade
 
 SERVICE = "signoff_service"
@@ -100,15 +101,13 @@ def test_an_event_names_the_request_that_caused_it(house: House) -> None:
 
 
 def test_a_write_that_fails_leaves_no_event(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    from signoff.service import decisions
-
     run_id = house.submit()
     body = {"verdict": "approve", "digest": house.gate(run_id)["digest"]}
 
     def fail(*_: Any) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(decisions, "wake_run", fail)
+    monkeypatch.setattr(settling, "wake_run", fail)
     with house.unchanged(), pytest.raises(ZeroDivisionError):
         house.as_("bob").post(f"/runs/{run_id}/gates/approve/decisions", body)
 

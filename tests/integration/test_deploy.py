@@ -11,6 +11,7 @@ from house import APPROVE_AND_DEPLOY, PRODUCTION, STAGING, House, made, refused
 from signoff.domain.environment import LOCAL, DeploymentStatus, Requirements
 from signoff.domain.errors import UnavailableError
 from signoff.domain.version import ModelVersion
+from signoff.engine import tick
 from signoff.engine.tick import keep_serving
 from signoff.ports import Release
 from signoff.store import deployments, runs
@@ -213,6 +214,17 @@ def test_a_model_server_that_is_gone_is_brought_back_from_the_approved_bytes(hou
     back = house.deployer.current(LOCAL, MODEL)
     assert back is not None
     assert back.digest == house.run(run_id)["attempts"][0]["digest"]
+
+
+def test_every_model_server_is_brought_back_however_many_there_are(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tick, "_PAGE", 1)
+    for model in (MODEL, "churn"):
+        house.decide("bob", house.submit(LOCALLY, house.version(model=model)), "approve")
+        house.deployer.lose("local", model)
+    keep_serving(house.machinery)
+    assert all(house.deployer.current(LOCAL, model) is not None for model in (MODEL, "churn"))
 
 
 def test_a_model_server_is_not_brought_back_with_other_bytes(house: House) -> None:
