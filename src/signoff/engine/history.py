@@ -20,7 +20,8 @@ def history_of(tx: Transaction, environment: str, model: str) -> History:
     unreviewed = {
         run_id
         for run_id, (kind, status) in reviews.items()
-        if kind is RunKind.AFTER_REVIEW and status is not RunStatus.SUCCEEDED
+        if kind is RunKind.AFTER_REVIEW
+        and status is not RunStatus.SUCCEEDED
         # What ran before signoff came may be gone back to, unless its review said no.
         and (run_id not in adopted or status in {RunStatus.REJECTED, RunStatus.FAILED})
     }
