@@ -7,9 +7,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from factories import ALICE, BOB, CAROL, DAVE, ERIN, MODEL, a_rule
-from house import APPROVE_AND_DEPLOY, PRODUCTION, House, made, refused
+from house import APPROVE_AND_DEPLOY, PRODUCTION, STAGING, House, made, refused
 from signoff.domain.actor import SYSTEM, Person
 from signoff.domain.environment import LOCAL, Requirements
 from signoff.domain.errors import FencedError, UnhealthyError
@@ -415,6 +416,20 @@ def test_an_environment_takes_only_what_came_from_another(house: House) -> None:
     made(house.as_("alice").post(f"/runs/{first}/retry"))
     house.work()
     assert house.status(first) == "succeeded"
+
+
+def test_what_came_from_there_counts_however_much_was_deployed_there_since(house: House) -> None:
+    reference = house.version()
+    house.decide("bob", house.submit(APPROVE_AND_DEPLOY.replace("production", "staging"), reference), "approve")
+    with house.database.begin() as tx:
+        others = """INSERT INTO deployments SELECT (jsonb_populate_record(d, jsonb_build_object(
+            'id', 'other' || n, 'key', 'other/' || n, 'digest', 'sha256:00', 'status', 'replaced',
+            'started_at', d.started_at + n * interval '1 second'))).* FROM deployments d, generate_series(1, 201) n"""
+        assert tx.execute(text(others)).rowcount == 201
+    house.environments(STAGING, replace(PRODUCTION, require=Requirements(came_from="staging")))
+    run_id = house.submit(model=reference)
+    house.decide("bob", run_id, "approve")
+    assert house.status(run_id) == "succeeded"
 
 
 def test_a_rule_added_after_the_approval_opens_the_gate_again(house: House) -> None:

@@ -83,7 +83,9 @@ def _refusal(tx: Transaction, run: Run, position: int, environment: Environment)
         return "There is no version to deploy."
     found = evidence.list_evidence(tx, evidence_digests(run, position))
     came_from = environment.require.came_from
-    before = deployments.list_deployments(tx, environment=came_from, model=run.model) if came_from else []
+    before = []
+    if came_from is not None:
+        before = deployments.list_deployments(tx, environment=came_from, model=run.model, digest=version.digest)
     return lacking(environment, list(found.values()), before, version.digest)
 
 

@@ -38,7 +38,7 @@ def _check_there(tx: Transaction, run: Run, environment: Environment, came_from:
             f"{environment.name} takes only what was deployed to {came_from} first, and what is trained here was not.",
             hint,
         )
-    there = deployments.list_deployments(tx, environment=came_from, model=version.model)
+    there = deployments.list_deployments(tx, environment=came_from, model=version.model, digest=version.digest)
     wanted = Environment(environment.name, require=Requirements(came_from=came_from))
     refusal = lacking(wanted, [], there, version.digest)
     if refusal is not None:

@@ -181,11 +181,15 @@ def list_deployments(
     model: str | None = None,
     run_ids: Sequence[str] | None = None,
     statuses: Sequence[DeploymentStatus] = (),
+    digest: str | None = None,
     hidden: Collection[str] = (),
     before: tuple[datetime, str] | None = None,
     limit: int = 200,
 ) -> list[Deployment]:
-    """Deployments, newest first, without those of `hidden` models; `before`: (started_at, id) of the last one seen."""
+    """Deployments, newest first, without those of `hidden` models.
+
+    `digest` is of the bytes; `before`: (started_at, id) of the last one seen.
+    """
     query = select(deployments).order_by(deployments.c.started_at.desc(), deployments.c.id).limit(limit)
     if hidden:
         query = query.where(deployments.c.model.not_in(list(hidden)))
@@ -197,6 +201,8 @@ def list_deployments(
         query = query.where(deployments.c.run_id.in_(run_ids))
     if statuses:
         query = query.where(deployments.c.status.in_([s.value for s in statuses]))
+    if digest is not None:
+        query = query.where(deployments.c.digest == digest)
     if before is not None:
         at, its_id = before
         is_later = (deployments.c.started_at == at) & (deployments.c.id > its_id)
