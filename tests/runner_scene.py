@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import os
+import select
 import threading
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -40,6 +44,26 @@ class Seen(io.BytesIO):
     @property
     def text(self) -> str:
         return self.getvalue().decode()
+
+
+@contextlib.contextmanager
+def watched(pid: int) -> Iterator[Callable[[float], bool]]:
+    """Calling the value waits so many seconds at most for process `pid` to end; whether it did."""
+    try:
+        number = os.pidfd_open(pid)
+    except ProcessLookupError:
+        yield lambda _seconds: True
+        return
+    try:
+        yield lambda seconds: bool(select.select([number], [], [], seconds)[0])
+    finally:
+        os.close(number)
+
+
+def all_end(pids: str) -> bool:
+    """Whether these processes end within five seconds each; one that nobody has asked about yet has ended, too."""
+    with contextlib.ExitStack() as stack:
+        return all(stack.enter_context(watched(int(pid)))(5) for pid in pids.split())
 
 
 @pytest.fixture(name="task")

@@ -15,6 +15,7 @@ from factories import CAST, MODEL
 from glass import GLASS, LEADS, ask, get, later
 from house import APPROVE_AND_DEPLOY, STAGING, House, made
 from page_browser import Browser
+from runner_scene import all_end
 from signoff.adapters.deploy.command import CommandDeployer
 from signoff.adapters.runner.local import Limits, LocalRunner
 from signoff.domain.deployer import SecretReference
@@ -196,7 +197,7 @@ def test_a_command_that_takes_too_long_is_ended_and_gone_back_from(house: House,
     outside.tell("hold-deploy")
     run_id = deployed(house)
     assert "it ran longer than its timeout of 1 seconds. v1 is back." in house.run(run_id)["deployments"][0]["note"]
-    assert not Path(f"/proc/{(outside.root / 'held-deploy').read_text()}").exists()
+    assert all_end((outside.root / "held-deploy").read_text())
 
 
 def test_a_secret_that_is_not_there_is_named_and_nothing_is_run(house: House, outside: Outside) -> None:

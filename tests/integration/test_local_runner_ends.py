@@ -3,38 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import select
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from runner_scene import QUICK, Seen, a_task, names, never, run  # noqa: F401 - fixtures
+from runner_scene import QUICK, Seen, a_task, all_end, names, never, run, watched  # noqa: F401 - fixtures
 from signoff.adapters.runner import local
 from signoff.adapters.runner.local import LocalRunner
 from signoff.domain.errors import MachineryError
 from signoff.ports import Outcome, Task
-
-
-@contextlib.contextmanager
-def watched(pid: int) -> Iterator[Callable[[float], bool]]:
-    """Calling the value waits so many seconds at most for process `pid` to end; whether it did."""
-    try:
-        number = os.pidfd_open(pid)
-    except ProcessLookupError:
-        yield lambda _seconds: True
-        return
-    try:
-        yield lambda seconds: bool(select.select([number], [], [], seconds)[0])
-    finally:
-        os.close(number)
 
 
 def is_alive(pid: int) -> bool:
@@ -144,11 +127,6 @@ def test_no_child_outlives_a_killed_worker(tmp_path: Path) -> None:
 
         assert all(has_ended(5) for has_ended in waits)
         assert time.monotonic() - killed_at < 2
-
-
-def all_end(pids: str) -> bool:
-    with contextlib.ExitStack() as stack:
-        return all(stack.enter_context(watched(int(pid)))(5) for pid in pids.split())
 
 
 def test_when_its_guard_is_killed_the_command_dies_and_the_machinery_is_to_blame(task: Task) -> None:
