@@ -27,6 +27,8 @@ VIEWS: dict[str, dict[str, Any]] = {
     "phone": {"viewport": {"width": 320, "height": 720}},
     "phone-dark": {"viewport": {"width": 320, "height": 720}, "color_scheme": "dark"},
 }
+IN_TURN = ["light", "phone-dark", *(pytest.param(view, marks=pytest.mark.slow) for view in ("dark", "phone"))]
+"""Every width and every theme each time; every theme at every width in `make test-all`."""
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +100,7 @@ def pages_of(run: str) -> dict[str, tuple[str, str]]:
     }
 
 
-@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("view", IN_TURN)
 def test_every_page_is_for_everyone(open_page: Callable[..., Page], waiting: str, view: str) -> None:
     from axe_playwright_python.sync_playwright import Axe
 
@@ -119,7 +121,7 @@ def test_every_page_is_for_everyone(open_page: Callable[..., Page], waiting: str
     assert {name: wrong for name, wrong in found.items() if wrong} == {}
 
 
-@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("view", IN_TURN)
 def test_what_an_environments_file_would_change_is_for_everyone(
     open_page: Callable[..., Page], waiting: str, view: str
 ) -> None:

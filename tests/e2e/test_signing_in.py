@@ -84,8 +84,15 @@ def test_a_passkey_is_added_and_asked_for_from_then_on(stack: Stack, open_page: 
     page.get_by_text("signed in by password, passkey").first.wait_for()
 
 
-@pytest.mark.parametrize("width", [1280, 320])
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize(
+    ("theme", "width"),
+    [
+        ("light", 1280),
+        ("dark", 320),
+        pytest.param("dark", 1280, marks=pytest.mark.slow),
+        pytest.param("light", 320, marks=pytest.mark.slow),
+    ],
+)
 def test_the_pages_of_signing_in_are_for_everyone(open_page: Callable[..., Page], theme: str, width: int) -> None:
     from axe_playwright_python.sync_playwright import Axe
 

@@ -53,7 +53,7 @@ def held(outside: Outside, action: str) -> Path:
     return Path("/proc", (outside.root / f"held-{action}").read_text())
 
 
-@pytest.mark.parametrize(("action", "effects"), [("deploy", 1), ("health", 2)])
+@pytest.mark.parametrize(("action", "effects"), [("deploy", 1), pytest.param("health", 2, marks=pytest.mark.slow)])
 def test_a_command_that_its_worker_died_under_ends_and_is_run_again_under_the_same_key(
     scene: Scene, action: str, effects: int
 ) -> None:
@@ -75,6 +75,7 @@ def test_a_command_that_its_worker_died_under_ends_and_is_run_again_under_the_sa
     assert scene.types(run_id).count("deployment.started") == 1
 
 
+@pytest.mark.slow
 def test_a_command_whose_worker_is_told_to_stop_is_run_again_by_the_next(scene: Scene) -> None:
     outside = outside_of(scene)
     outside.tell("hold-deploy")

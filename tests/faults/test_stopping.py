@@ -80,6 +80,7 @@ def test_a_worker_hears_of_a_signal_that_the_kernel_gave_to_any_of_its_threads(
         assert worker.wait(15) == 0
 
 
+@pytest.mark.slow
 def test_a_worker_told_to_stop_while_it_begins_stops(tmp_path: Path, database_url: str, door: Door) -> None:
     with a_scene(tmp_path, database_url) as scene:
         with a_worker_that_begins(scene, door) as worker:
@@ -99,6 +100,7 @@ def test_a_worker_told_to_stop_while_the_database_is_away_stops(tmp_path: Path, 
         assert worker.wait(20) == 0
 
 
+@pytest.mark.slow
 def test_a_worker_that_goes_deaf_as_it_begins_hears_again_once_it_can(
     tmp_path: Path, database_url: str, door: Door
 ) -> None:

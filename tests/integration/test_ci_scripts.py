@@ -158,6 +158,7 @@ def test_requested_changes_fail_the_job_and_say_how_to_go_on(scene: Scene) -> No
     assert values(job.read("output"))["state"] == "changes_requested"
 
 
+@pytest.mark.slow
 def test_a_job_that_gave_up_waiting_goes_on_with_the_same_run_when_it_is_run_again(scene: Scene) -> None:
     with scene.github(timeout="1s") as job:
         assert job.await_end() == 5, job.read("log")
@@ -171,6 +172,7 @@ def test_a_job_that_gave_up_waiting_goes_on_with_the_same_run_when_it_is_run_aga
     assert values(job.read("output"))["id"] == first["id"]
 
 
+@pytest.mark.slow
 def test_a_job_that_is_run_again_after_a_no_submits_anew(scene: Scene) -> None:
     with scene.github() as job:
         rejected = scene.decide(job, "reject", "no")
@@ -212,6 +214,7 @@ def test_a_job_that_nobody_trusts_submits_nothing(
     assert values(job.read("output"))["id"] == ""
 
 
+@pytest.mark.slow
 def test_a_job_outlives_what_it_got_for_its_first_id_token(scene: Scene) -> None:
     with scene.github() as job:
         scene.waiting(job)
@@ -260,6 +263,7 @@ def test_gitlab_fails_a_rejected_model_with_the_reason_in_the_log(scene: Scene) 
     assert values(job.read("signoff.env"))["MODEL_RUN_STATE"] == "rejected"
 
 
+@pytest.mark.slow
 def test_gitlab_goes_on_with_its_next_id_token_and_gives_up_after_the_last(scene: Scene) -> None:
     with scene.gitlab("SIGNOFF_ID_TOKEN", "SIGNOFF_ID_TOKEN_2") as job:
         scene.waiting(job)

@@ -6,6 +6,8 @@ import json
 import sys
 from pathlib import Path
 
+import pytest
+
 from fault_scene import until
 from real_stack import running
 
@@ -24,6 +26,7 @@ pathlib.Path(os.environ["SIGNOFF_OUTPUT"], "address").write_text("https://models
 """
 
 
+@pytest.mark.slow
 def test_the_command_line_shows_what_the_command_of_an_environment_wrote(tmp_path: Path) -> None:
     (tmp_path / "deploy.py").write_text(SCRIPT)
     (tmp_path / "token").write_text("key-of-the-cluster\n")

@@ -127,6 +127,7 @@ def test_ordinary_users_move_nothing_in_production_whatever_they_try(scene: Scen
     assert mlflow.ask("dan", f"{api}/registered-models/alias", **{**alias, "name": DEV, "alias": "mine"}) == 200
 
 
+@pytest.mark.slow
 def test_the_bytes_of_the_copy_are_out_of_ordinary_users_reach(scene: Scene) -> None:
     house, mlflow = scene.house, scene.mlflow
     scene.add()
@@ -145,6 +146,7 @@ def test_the_bytes_of_the_copy_are_out_of_ordinary_users_reach(scene: Scene) -> 
     assert scene.registry.resolve(f"models:/{DEV}/{version}", None).digest != before
 
 
+@pytest.mark.slow
 def test_what_was_there_before_is_run_from_the_version_that_is_asked_for(scene: Scene) -> None:
     first, second = scene.register("alice"), scene.register()
     scene.add(since=first)
@@ -170,6 +172,7 @@ def test_an_account_that_may_not_read_is_said_to_be_not_let_in(scene: Scene, tmp
     assert "MLFLOW_TRACKING_USERNAME" in refusal.value.hint
 
 
+@pytest.mark.slow
 def test_a_model_that_signoff_may_not_read_is_not_taken_for_one_without_versions(scene: Scene) -> None:
     hidden = {"username": "signoff", "resource_type": "registered_model", "resource_id": "hidden"}
     assert scene.mlflow.ask("alice", "/api/2.0/mlflow/registered-models/create", name="hidden") == 200
