@@ -4,7 +4,7 @@
 # time it costs nothing. Plain pip does it, because it obeys the machine's own pip configuration.
 
 PYTHON ?= python3
-WORKERS ?= 3
+WORKERS ?= 4
 ROUNDS ?= 20
 
 VENV := .venv
