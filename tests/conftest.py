@@ -6,12 +6,14 @@ import logging
 import os
 import uuid
 from collections.abc import Generator, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
     from databases import Databases
+    from house import House
 
 
 def pytest_configure() -> None:
@@ -69,3 +71,15 @@ def postgres_url(databases: Databases) -> Iterator[str]:
     """A database of this test's own, without any tables: its libpq URL."""
     with databases.empty() as url:
         yield url
+
+
+@pytest.fixture
+def house(database_url: str, tmp_path: Path) -> Iterator[House]:
+    """The cast at work, on a database of the test's own: see `tests/house.py`."""
+    from house import House
+
+    folder = tmp_path / "house"
+    folder.mkdir()
+    made = House(database_url, folder)
+    yield made
+    made.close()

@@ -1,9 +1,7 @@
-"""The fixture `house`, as in `integration/`: attacks are made on a whole signoff, in one process."""
+"""The fixture `scene`: attacks are made on a whole signoff, in one process, with something behind every id."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,18 +9,6 @@ import pytest
 if TYPE_CHECKING:
     from every_route import Scene
     from house import House
-
-
-@pytest.fixture
-def house(database_url: str, tmp_path: Path) -> Iterator[House]:
-    """The cast at work: see `tests/house.py`."""
-    from house import House
-
-    folder = tmp_path / "house"
-    folder.mkdir()
-    made = House(database_url, folder)
-    yield made
-    made.close()
 
 
 @pytest.fixture

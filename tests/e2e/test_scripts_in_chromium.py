@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,15 +19,6 @@ from signoff.service.sessions import open_session
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
-
-
-@pytest.fixture
-def house(database_url: str, tmp_path: Path) -> Iterator[House]:
-    folder = tmp_path / "house"
-    folder.mkdir()
-    made = House(database_url, folder)
-    yield made
-    made.close()
 
 
 @pytest.fixture

@@ -84,16 +84,17 @@ def stale_gate(
         # As when the gate closed: only approvals for the same environment count for its rules.
         passed = earlier.setdefault(gate.subject.environment, [])
         every = decisions.get(gate.id, ())
-        asks = environment is not None and gate.subject.environment == environment.name
+        asking = environment if environment is not None and gate.subject.environment == environment.name else None
         if step.step_up is not None:
             every = [decision for decision in every if not _is_unconfirmed(decision)]
-        mine = [d for d in every if environment is None or not asks or uncounted(d, environment) is None]
+        reasons = [uncounted(d, asking) if asking is not None else None for d in every]
+        mine = [d for d, why in zip(every, reasons, strict=True) if why is None]
         held = replace(gate, environment_rules=environment.rules) if environment and gate is guard else gate
         evaluation = evaluate(held, mine, people, earlier=passed)
         if evaluation.status is not GateStatus.APPROVED:
-            left_out = [why for d in every if environment is not None and (why := uncounted(d, environment))]
-            if asks and left_out:
-                return gate, left_out[0]
+            left_out = next(filter(None, reasons), None)
+            if left_out is not None:
+                return gate, left_out
             short = {state.rule for state in evaluation.rules if state.missing} - {*gate.rules, *gate.environment_rules}
             return gate, _now_demanded(held, short) or "somebody who approved may no longer decide here"
         passed += [d for d in mine if d.digest == gate.digest]

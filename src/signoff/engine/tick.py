@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 
 from signoff.domain.environment import Deployment, DeploymentStatus
@@ -27,7 +26,6 @@ KEEP_REQUESTS = timedelta(days=30)
 KEEP_ATTEMPTS = timedelta(days=1)
 KEEP_SESSIONS = timedelta(days=30)
 KEEP_LOOSE_BLOBS = timedelta(days=1)
-_PAGE = 200
 
 
 def tick(machinery: Machinery) -> None:
@@ -71,7 +69,8 @@ def keep_serving(machinery: Machinery) -> None:
     """Bring back model servers of this machine that are gone, after a reboot or an accident."""
     with machinery.database.begin() as tx:
         environments = get_environments(tx)
-    for deployment in _live(machinery):
+        live = deployments.list_live(tx)
+    for deployment in live:
         environment = environments.get(deployment.environment)
         if environment is None or environment.deployer.type not in machinery.deployers:
             continue
@@ -79,18 +78,6 @@ def keep_serving(machinery: Machinery) -> None:
             _keep_one(machinery, deployment)
         except SignoffError as error:
             LOG.warning("a deployed model could not be brought back", deployment=deployment.id, error=str(error))
-
-
-def _live(machinery: Machinery) -> Iterator[Deployment]:
-    """Every live deployment, a page at a time."""
-    before: tuple[datetime, str] | None = None
-    while True:
-        with machinery.database.begin() as tx:
-            page = deployments.list_deployments(tx, statuses=[DeploymentStatus.LIVE], before=before, limit=_PAGE)
-        yield from page
-        if len(page) < _PAGE:
-            return
-        before = page[-1].started_at, page[-1].id
 
 
 def _keep_one(machinery: Machinery, deployment: Deployment) -> None:

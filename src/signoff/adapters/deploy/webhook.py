@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
@@ -249,14 +250,14 @@ class _Call:
         return min(float(asked), _LONGEST_PAUSE) if asked.isdigit() and int(asked) else self._pause
 
 
+@dataclass(frozen=True, slots=True)
 class _State:
     """How it goes: in words, where to ask next (None: it is done), after how many seconds, where it answers."""
 
-    def __init__(self, words: str, next_url: str | None, pause: float, address: str | None = None) -> None:
-        self.words = words
-        self.next_url = next_url
-        self.pause = pause
-        self.address = address
+    words: str
+    next_url: str | None
+    pause: float
+    address: str | None = None
 
 
 def _document(answer: Answer, host: str) -> dict[str, Any]:
